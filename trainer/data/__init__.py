@@ -1,0 +1,1 @@
+"""What training sees: photos taken in, sorted into buckets, cached."""

@@ -1,0 +1,54 @@
+"""Frozen weights as others find them: live in the model, or as stored in a safetensors file.
+
+The directions of a weight belong to its stored bytes: the fp32, fp16 and bf16 copies of one model
+have different tails. So a weight is read, and named, as it is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+
+class StoredWeight(NamedTuple):
+    """A tensor in a safetensors file."""
+
+    file: Path
+    key: str
+
+
+WeightSource = Tensor | StoredWeight
+
+
+def read_weight(source: WeightSource) -> Tensor:
+    """The weight on the CPU, in its stored dtype."""
+    if isinstance(source, Tensor):
+        return source.detach().cpu()
+    with safe_open(source.file, framework="pt") as file:
+        weight: Tensor = file.get_tensor(source.key)
+    return weight
+
+
+def tensor_bytes(tensor: Tensor) -> memoryview:
+    """The bytes of a tensor of any dtype, without a copy where it is contiguous on the CPU."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().data
+
+
+def base_fingerprint(linears: Mapping[str, nn.Module]) -> str:
+    """sha256 over names, shapes, dtypes and bytes of the linears' weights and biases.
+
+    One pass over the bytes, layer by layer: no second copy of the base is held.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(linears):
+        for name, tensor in sorted(linears[path].named_parameters(recurse=False)):
+            digest.update(f"{path}.{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+            digest.update(tensor_bytes(tensor))
+    return digest.hexdigest()

@@ -1,0 +1,130 @@
+"""The native file: an adapter with all its state, in fp32, exactly as it trains.
+
+    <module path>.<name>   lora_A, lora_B, init_A, init_B, prelaunch_A, prelaunch_B, direction_u,
+                           direction_v, delta_sigma, direction_index, direction_sigma,
+                           direction_rate; those that the method has
+    metadata               config (JSON), step, phase, launch_step, scaling, base_fingerprint
+
+Loading never decomposes anything: the launched directions lie in the file. They belong to one
+base's bytes, so a file is refused on another base. For other programs there is `export`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from trainer.adapters.attach import Adapter, Phase, attach
+from trainer.adapters.config import AdapterConfig
+from trainer.errors import ArtifactError, ResumeError
+from trainer.files import whole_file
+
+FORMAT = "dashbooth-native-1"
+
+
+@dataclass(frozen=True)
+class NativeFile:
+    """A native file as read, without a model."""
+
+    config: AdapterConfig
+    step: int
+    phase: Phase
+    launch_step: int | None
+    base_fingerprint: str
+    tensors: dict[str, Tensor]
+    """By `<module path>.<name>`."""
+    metadata: dict[str, str]
+    """The whole header, with what the recipe added."""
+
+    def layers(self) -> dict[str, dict[str, Tensor]]:
+        """The tensors by module path, then by name."""
+        found: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in self.tensors.items():
+            path, _, name = key.rpartition(".")
+            found.setdefault(path, {})[name] = tensor
+        return found
+
+
+def save_native(
+    adapter: Adapter,
+    path: Path,
+    *,
+    step: int,
+    base_fingerprint: str,
+    extra_metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write the adapter's whole state; the file is there complete or not at all."""
+    state = adapter.state()
+    metadata = {
+        **(extra_metadata or {}),
+        "format": FORMAT,
+        "config": json.dumps(asdict(adapter.config)),
+        "step": json.dumps(step),
+        "phase": adapter.phase,
+        "launch_step": json.dumps(adapter.launch_step),
+        "scaling": json.dumps(adapter.config.scaling),
+        "base_fingerprint": base_fingerprint,
+    }
+    tensors = {key: tensor.contiguous() for key, tensor in state["tensors"].items()}
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def read_native(path: Path) -> NativeFile:
+    """Read a native file; ArtifactError where it is missing, damaged or something else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{path} cannot be read as an adapter: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{path} is not a native adapter ({FORMAT}); give a run's native.safetensors."
+        )
+    return NativeFile(
+        config=_config(metadata["config"]),
+        step=json.loads(metadata["step"]),
+        phase="dash" if metadata["phase"] == "dash" else "pre-launch",
+        launch_step=json.loads(metadata["launch_step"]),
+        base_fingerprint=metadata["base_fingerprint"],
+        tensors=tensors,
+        metadata=metadata,
+    )
+
+
+def _config(text: str) -> AdapterConfig:
+    values = json.loads(text)
+    return AdapterConfig(**{**values, "target_modules": tuple(values["target_modules"])})
+
+
+def load_native(
+    model: nn.Module, path: Path, *, base_fingerprint: str, name: str = "default"
+) -> Adapter:
+    """Attach the saved adapter to `model`, equal in every bit to the one that was saved.
+
+    `base_fingerprint` is that of the model at hand. Raises ArtifactError, leaving the model as it
+    was, where it is not the base the adapter was trained on or does not fit.
+    """
+    saved = read_native(path)
+    if saved.base_fingerprint != base_fingerprint:
+        raise ArtifactError(
+            f"{path} was trained on another base: fingerprint {saved.base_fingerprint[:12]}, this "
+            f"one has {base_fingerprint[:12]}. Load that base, in the same precision, or use the "
+            "exported adapter.safetensors, which fits any."
+        )
+    adapter = attach(model, saved.config, name=name)
+    try:
+        adapter.load_state(
+            {"tensors": saved.tensors, "phase": saved.phase, "launch_step": saved.launch_step}
+        )
+    except ResumeError as error:
+        adapter.detach()
+        raise ArtifactError(f"{path} does not fit this model: {error}") from error
+    return adapter

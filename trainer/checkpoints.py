@@ -1,0 +1,130 @@
+"""Training checkpoints: everything that is needed to go on exactly, two kept, whole or absent.
+
+    checkpoints/step-00000150/
+        adapter.safetensors     the adapter with all its state, as native.safetensors
+        optimizer.safetensors   the optimizer's tensors
+        state.json              step, attempt, the optimizer's numbers, the loss scale
+        manifest.json           sha256 of the three, written last
+
+A folder without a manifest that matches does not exist for the reader. Noise, timesteps and the
+order of photos are functions of (seed, step), so no random state has to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.optim import Optimizer
+
+from trainer.errors import ResumeError
+from trainer.files import sha256_of, write_json
+
+KEPT = 2
+ADAPTER, OPTIMIZER, STATE, MANIFEST = (
+    "adapter.safetensors", "optimizer.safetensors", "state.json", "manifest.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint on disk."""
+
+    path: Path
+    step: int
+    """Optimizer steps done."""
+    state: dict[str, Any]
+    """`state.json`."""
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / ADAPTER
+
+    def restore_optimizer(self, optimizer: Optimizer) -> None:
+        """Put the saved state into `optimizer`, which holds the same parameters in order."""
+        try:
+            optimizer.load_state_dict(
+                join_state(load_file(self.path / OPTIMIZER), self.state["optimizer"])
+            )
+        except (ValueError, KeyError) as error:
+            raise ResumeError(f"{self.path}: is of another optimizer ({error}).") from error
+
+
+def write_checkpoint(
+    folder: Path,
+    step: int,
+    save_adapter: Callable[[Path], None],
+    optimizer: Optimizer,
+    state: dict[str, Any],
+) -> Path:
+    """Write the checkpoint of `step`, then delete all but the newest two."""
+    path = folder / f"step-{step:08d}"
+    temporary = folder / f".{path.name}.{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        save_adapter(temporary / ADAPTER)
+        tensors, numbers = split_state(optimizer.state_dict())
+        save_file(tensors, temporary / OPTIMIZER)
+        write_json(temporary / STATE, {**state, "step": step, "optimizer": numbers})
+        digests = {name: sha256_of(temporary / name) for name in (ADAPTER, OPTIMIZER, STATE)}
+        write_json(temporary / MANIFEST, digests)
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _delete_old(folder)
+    return path
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint whose files all have the manifest's checksums."""
+    for path in sorted(folder.glob("step-*"), reverse=True):
+        if _is_whole(path):
+            state = json.loads((path / STATE).read_text("utf-8"))
+            return Checkpoint(path, state["step"], state)
+    return None
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        digests = json.loads((path / MANIFEST).read_text("utf-8"))
+        return all(sha256_of(path / name) == digest for name, digest in digests.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _delete_old(folder: Path) -> None:
+    for path in sorted(folder.glob("step-*"), reverse=True)[KEPT:]:
+        shutil.rmtree(path)
+
+
+def split_state(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """An optimizer's state_dict as (tensors for safetensors, the rest for JSON)."""
+    tensors: dict[str, torch.Tensor] = {}
+    numbers: dict[str, Any] = {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{index}.{name}"] = value.detach().cpu().contiguous()
+            else:
+                numbers[f"{index}.{name}"] = value
+    return tensors, {"values": numbers, "param_groups": state["param_groups"]}
+
+
+def join_state(tensors: dict[str, torch.Tensor], numbers: dict[str, Any]) -> dict[str, Any]:
+    """The state_dict that `split_state` took apart."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in {**numbers["values"], **tensors}.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    groups = [{k: tuple(v) if k == "betas" else v for k, v in group.items()}
+              for group in numbers["param_groups"]]  # fmt: skip
+    return {"state": state, "param_groups": groups}

@@ -1,0 +1,156 @@
+"""fit(): the one loop of all recipes. Its rhythm: load, forward, backward, clip, step, launch?,
+report, save?
+
+The loop owns the clock. `step` counts optimizer steps done; nothing else counts. Everything random
+in a step is a function of (seed, step), so k + (N − k) steps are N straight steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from trainer.adapters.attach import Adapter
+from trainer.adapters.schedule import LaunchReport, LaunchSchedule
+from trainer.errors import Interrupted, NonFiniteError
+from trainer.seeds import mix
+
+
+@dataclass(frozen=True)
+class MicroLoss:
+    """The loss of some of a step's pictures."""
+
+    loss: Tensor
+    """Scalar, with gradient; a mean over these pictures."""
+    share: float
+    """Part of the whole step that it stands for; a step's shares sum to the step's weight."""
+    names: tuple[str, ...]
+    """Of the pictures, for errors."""
+
+
+class Task(Protocol):
+    """What a recipe gives the loop."""
+
+    def micro_losses(self, step: int) -> Iterator[MicroLoss]:
+        """The losses of optimizer step `step` (from 0), one micro-batch at a time."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What happened in one optimizer step."""
+
+    step: int
+    """Optimizer steps done, this one included."""
+    total_steps: int
+    loss: float
+    grad_norm: float
+    """Before clipping."""
+    learning_rate: float
+    """Of A and B."""
+    seconds: float
+    launch: LaunchReport | None
+    """If this step ended the pre-launch phase."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """What the loop is told."""
+
+    total_steps: int
+    learning_rate: float
+    max_grad_norm: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop calls, in this order, after each step."""
+
+    on_step: Callable[[StepReport], None]
+    save: Callable[[int], None]
+    """Write a checkpoint of that many steps done."""
+    save_due: Callable[[int], bool]
+    stop: Callable[[], bool]
+
+
+def fit(
+    task: Task,
+    adapter: Adapter,
+    schedule: LaunchSchedule,
+    optimizer: Optimizer,
+    scaler: torch.amp.GradScaler,
+    config: FitConfig,
+    hooks: Hooks,
+    start: int = 0,
+) -> None:
+    """Train from `start` steps done to `config.total_steps`.
+
+    Raises NonFiniteError naming photos or a layer, and Interrupted after a stop was asked for and
+    the checkpoint written.
+    """
+    launch_at_start = schedule.after_step(start, optimizer)
+    for step in range(start, config.total_steps):
+        began = time.perf_counter()
+        torch.manual_seed(mix(config.seed, step))
+        rate = config.learning_rate * schedule.lr_factor(step)
+        optimizer.param_groups[0]["lr"] = rate
+        loss = _backward(task, step, scaler)
+        grad_norm = _update(adapter, optimizer, scaler, config.max_grad_norm)
+        done = step + 1
+        launch = schedule.after_step(done, optimizer) or launch_at_start
+        launch_at_start = None
+        seconds = time.perf_counter() - began
+        report = StepReport(done, config.total_steps, loss, grad_norm, rate, seconds, launch)
+        hooks.on_step(report)
+        stopping = hooks.stop() and done < config.total_steps
+        if stopping or hooks.save_due(done):
+            hooks.save(done)
+        if stopping:
+            raise Interrupted(f"stopped after step {done} of {config.total_steps}")
+
+
+def _backward(task: Task, step: int, scaler: torch.amp.GradScaler) -> float:
+    """Accumulate the gradient of the whole step; return its loss."""
+    total = 0.0
+    for part in task.micro_losses(step):
+        value = part.loss.item()
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"the loss is {value} at step {step + 1} on {', '.join(part.names)}. Lower "
+                "--optim.learning-rate, or use --model.precision bf16 or fp32."
+            )
+        scaler.scale(part.loss * part.share).backward()  # type: ignore[no-untyped-call]
+        total += value * part.share
+    return total
+
+
+def _update(
+    adapter: Adapter, optimizer: Optimizer, scaler: torch.amp.GradScaler, max_norm: float
+) -> float:
+    """Clip, step, zero. Returns the norm before clipping."""
+    scaler.unscale_(optimizer)
+    parameters = [*adapter.factor_parameters(), *adapter.direction_parameters()]
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, max_norm))
+    if not math.isfinite(norm) and not scaler.is_enabled():
+        raise NonFiniteError(f"the gradient is NaN or Inf in {_culprit(adapter)}")
+    scaler.step(optimizer)  # skips the update by itself where fp16 overflowed
+    scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def _culprit(adapter: Adapter) -> str:
+    """The first layer whose gradient is not finite."""
+    for path, branch in adapter.layers.items():
+        gradients = (parameter.grad for parameter in branch.parameters())
+        if any(g is not None and not g.isfinite().all() for g in gradients):
+            return path
+    return "no single layer; their sum overflows"

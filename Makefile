@@ -1,0 +1,27 @@
+# Two commands: `make demo` runs the main job, `make test` runs the tests. Both install first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint install
+
+demo: install
+	$(BIN)/python -m eval.demo
+
+test: install lint
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest --slow -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .[test]
+	touch $@

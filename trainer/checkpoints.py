@@ -3,7 +3,7 @@
     checkpoints/step-00000150/
         adapter.safetensors     the adapter with all its state, as native.safetensors
         optimizer.safetensors   the optimizer's tensors
-        state.json              step, attempt, the optimizer's numbers, the loss scale
+        state.json              step, the optimizer's numbers, the loss scale
         manifest.json           sha256 of the three, written last
 
 A folder without a manifest that matches does not exist for the reader. Noise, timesteps and the
@@ -15,17 +15,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch.optim import Optimizer
 
+from trainer.adapters.checkpoint import save_native
 from trainer.errors import ResumeError
 from trainer.files import sha256_of, write_json
+from trainer.loop import Trained
 
 KEPT = 2
 ADAPTER, OPTIMIZER, STATE, MANIFEST = (
@@ -47,41 +47,42 @@ class Checkpoint:
     def adapter(self) -> Path:
         return self.path / ADAPTER
 
-    def restore_optimizer(self, optimizer: Optimizer) -> None:
-        """Put the saved state into `optimizer`, which holds the same parameters in order."""
+    def restore(self, trained: Trained) -> None:
+        """Put optimizer and loss scale back; the adapter is loaded from its own file."""
         try:
-            optimizer.load_state_dict(
-                join_state(load_file(self.path / OPTIMIZER), self.state["optimizer"])
-            )
+            state = join_state(load_file(self.path / OPTIMIZER), self.state["optimizer"])
+            trained.optimizer.load_state_dict(state)
         except (ValueError, KeyError) as error:
             raise ResumeError(f"{self.path}: is of another optimizer ({error}).") from error
+        trained.scaler.load_state_dict(self.state["scaler"])
 
 
-def write_checkpoint(
-    folder: Path,
-    step: int,
-    save_adapter: Callable[[Path], None],
-    optimizer: Optimizer,
-    state: dict[str, Any],
-) -> Path:
-    """Write the checkpoint of `step`, then delete all but the newest two."""
+def write_checkpoint(folder: Path, step: int, trained: Trained) -> Path:
+    """Write the checkpoint of `step` steps done, then delete all but the newest two."""
     path = folder / f"step-{step:08d}"
     temporary = folder / f".{path.name}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        save_adapter(temporary / ADAPTER)
-        tensors, numbers = split_state(optimizer.state_dict())
-        save_file(tensors, temporary / OPTIMIZER)
-        write_json(temporary / STATE, {**state, "step": step, "optimizer": numbers})
-        digests = {name: sha256_of(temporary / name) for name in (ADAPTER, OPTIMIZER, STATE)}
-        write_json(temporary / MANIFEST, digests)
+        _write_files(temporary, step, trained)
         shutil.rmtree(path, ignore_errors=True)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     _delete_old(folder)
     return path
+
+
+def _write_files(folder: Path, step: int, trained: Trained) -> None:
+    save_native(
+        trained.adapter, folder / ADAPTER, step=step, base_fingerprint=trained.base_fingerprint
+    )
+    tensors, numbers = split_state(trained.optimizer.state_dict())
+    save_file(tensors, folder / OPTIMIZER)
+    state = {"step": step, "scaler": trained.scaler.state_dict(), "optimizer": numbers}
+    write_json(folder / STATE, state)
+    digests = {name: sha256_of(folder / name) for name in (ADAPTER, OPTIMIZER, STATE)}
+    write_json(folder / MANIFEST, digests)
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:

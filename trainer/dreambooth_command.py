@@ -81,7 +81,9 @@ def _run(arguments: list[str]) -> None:
     with stop_on_signals() as stop, Progress() as progress:
         watch = Watch(progress.on_start, progress.on_step, progress.on_preview, stop)
         try:
-            run = resume(command.resume, watch) if command.resume else train(command.settings, watch)
+            run = (
+                resume(command.resume, watch) if command.resume else train(command.settings, watch)
+            )
         except Interrupted as stopped:
             raise Interrupted(
                 f"{stopped}; everything is saved.\n"

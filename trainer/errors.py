@@ -1,16 +1,16 @@
 """Our exceptions, one family; catch the branch you can answer for.
 
-    DashboothError
-    ├── UserError              the input is at fault: the message says what to do next
-    │   ├── ConfigError        a flag or a field of a config file
-    │   ├── PhotoError         the photos of a subject
-    │   ├── BaseModelError     the SDXL checkpoint: not found, gated, no network, not SDXL
-    │   ├── MissingPackageError   an optional library that the chosen option needs
-    │   └── ArtifactError      a run folder or a file in it
-    ├── NonFiniteError         NaN or Inf in a weight, a latent or the loss; names the culprit
-    ├── ResumeError            a checkpoint that cannot be continued exactly
-    ├── ExportError            an exported file does not reproduce the trained adapter
-    └── Interrupted            stopped on request, with everything saved
+DashboothError
+├── UserError              the input is at fault: the message says what to do next
+│   ├── ConfigError        a flag or a field of a config file
+│   ├── PhotoError         the photos of a subject
+│   ├── BaseModelError     the SDXL checkpoint: not found, gated, no network, not SDXL
+│   ├── MissingPackageError   an optional library that the chosen option needs
+│   └── ArtifactError      a run folder or a file in it
+├── NonFiniteError         NaN or Inf in a weight, a latent or the loss; names the culprit
+├── ResumeError            a checkpoint that cannot be continued exactly
+├── ExportError            an exported file does not reproduce the trained adapter
+└── Interrupted            stopped on request, with everything saved
 """
 
 from __future__ import annotations

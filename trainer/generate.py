@@ -215,13 +215,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _generate(command: GenerateCommand) -> None:
     if not command.prompt:
-        raise ConfigError('--prompt is missing: say what to draw, such as --prompt "a {unique_token} '
-                          '{class_token} on the beach".')  # fmt: skip
+        raise ConfigError(
+            "--prompt is empty: say what to draw, such as "
+            '--prompt "a {unique_token} {class_token} on the beach".'
+        )
     run = open_run(command.run)
     generator = Generator.for_run(run, command.device)
     for prompt in command.prompt:
         if lost := too_long(generator.sdxl, prompt):
-            print(f"The last {lost} tokens of this prompt are not seen: {prompt!r}", file=sys.stderr)
+            print(
+                f"The last {lost} tokens of this prompt are not seen: {prompt!r}", file=sys.stderr
+            )
     pictures = draw(run, command.prompt, command.seeds, command.sampling, scale=command.scale,
                     folder="generated", generator=generator)  # fmt: skip
     for picture in pictures:

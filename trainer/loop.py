@@ -15,6 +15,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from trainer.adapters.attach import Adapter
@@ -61,6 +62,18 @@ class StepReport:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What training changes: all of it, and nothing else, is in a checkpoint."""
+
+    adapter: Adapter
+    optimizer: Optimizer
+    """Its first param group holds A and B."""
+    scaler: GradScaler
+    """Loss scaling; switched off unless the base runs in fp16."""
+    base_fingerprint: str
+
+
+@dataclass(frozen=True)
 class FitConfig:
     """What the loop is told."""
 
@@ -83,10 +96,8 @@ class Hooks:
 
 def fit(
     task: Task,
-    adapter: Adapter,
+    trained: Trained,
     schedule: LaunchSchedule,
-    optimizer: Optimizer,
-    scaler: torch.amp.GradScaler,
     config: FitConfig,
     hooks: Hooks,
     start: int = 0,
@@ -96,20 +107,19 @@ def fit(
     Raises NonFiniteError naming photos or a layer, and Interrupted after a stop was asked for and
     the checkpoint written.
     """
-    launch_at_start = schedule.after_step(start, optimizer)
+    launch_at_start = schedule.after_step(start, trained.optimizer)
     for step in range(start, config.total_steps):
         began = time.perf_counter()
         torch.manual_seed(mix(config.seed, step))
         rate = config.learning_rate * schedule.lr_factor(step)
-        optimizer.param_groups[0]["lr"] = rate
-        loss = _backward(task, step, scaler)
-        grad_norm = _update(adapter, optimizer, scaler, config.max_grad_norm)
+        trained.optimizer.param_groups[0]["lr"] = rate
+        loss = _backward(task, step, trained.scaler)
+        grad_norm = _update(trained, config.max_grad_norm)
         done = step + 1
-        launch = schedule.after_step(done, optimizer) or launch_at_start
+        launch = schedule.after_step(done, trained.optimizer) or launch_at_start
         launch_at_start = None
         seconds = time.perf_counter() - began
-        report = StepReport(done, config.total_steps, loss, grad_norm, rate, seconds, launch)
-        hooks.on_step(report)
+        hooks.on_step(StepReport(done, config.total_steps, loss, grad_norm, rate, seconds, launch))
         stopping = hooks.stop() and done < config.total_steps
         if stopping or hooks.save_due(done):
             hooks.save(done)
@@ -117,7 +127,7 @@ def fit(
             raise Interrupted(f"stopped after step {done} of {config.total_steps}")
 
 
-def _backward(task: Task, step: int, scaler: torch.amp.GradScaler) -> float:
+def _backward(task: Task, step: int, scaler: GradScaler) -> float:
     """Accumulate the gradient of the whole step; return its loss."""
     total = 0.0
     for part in task.micro_losses(step):
@@ -127,15 +137,15 @@ def _backward(task: Task, step: int, scaler: torch.amp.GradScaler) -> float:
                 f"the loss is {value} at step {step + 1} on {', '.join(part.names)}. Lower "
                 "--optim.learning-rate, or use --model.precision bf16 or fp32."
             )
-        scaler.scale(part.loss * part.share).backward()  # type: ignore[no-untyped-call]
+        scaled: Tensor = scaler.scale(part.loss * part.share)
+        scaled.backward()  # type: ignore[no-untyped-call]
         total += value * part.share
     return total
 
 
-def _update(
-    adapter: Adapter, optimizer: Optimizer, scaler: torch.amp.GradScaler, max_norm: float
-) -> float:
+def _update(trained: Trained, max_norm: float) -> float:
     """Clip, step, zero. Returns the norm before clipping."""
+    adapter, optimizer, scaler = trained.adapter, trained.optimizer, trained.scaler
     scaler.unscale_(optimizer)
     parameters = [*adapter.factor_parameters(), *adapter.direction_parameters()]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, max_norm))

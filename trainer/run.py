@@ -1,18 +1,18 @@
 """The run folder: where everything that one training leaves behind lies. No torch.
 
-    config.json               what was asked (trainer.config)
-    subject.json              what was trained on: tokens, captions, the photos' names and warnings
-    status.json               succeeded or not, and at which step
-    metrics.jsonl             one row a step and an event, with an attempt column
-    checkpoints/              two, each complete; manifest with sha256 last
-    native.safetensors        the adapter with all its state, fp32
-    adapter.safetensors       for diffusers' load_lora_weights
-    adapter-kohya.safetensors for ComfyUI, A1111/Forge, sd-scripts
-    photos/                   the cleaned photos, for scores and the contact sheet
-    held_out/                 photos kept from training, if the subject has some
-    samples/                  previews made while training
-    images/                   pictures made by trainer.generate
-    scores.json, card.md      eval.score_subject's answer, and the page for people
+config.json               what was asked (trainer.config)
+subject.json              what was trained on: tokens, captions, the photos' names and warnings
+status.json               succeeded or not, and at which step
+metrics.jsonl             one row a step and an event, with an attempt column
+checkpoints/              two, each complete; manifest with sha256 last
+native.safetensors        the adapter with all its state, fp32
+adapter.safetensors       for diffusers' load_lora_weights
+adapter-kohya.safetensors for ComfyUI, A1111/Forge, sd-scripts
+photos/                   the cleaned photos, for scores and the contact sheet
+held_out/                 photos kept from training, if the subject has some
+samples/                  previews made while training
+images/                   pictures made by trainer.generate
+scores.json, card.md      eval.score_subject's answer, and the page for people
 """
 
 from __future__ import annotations

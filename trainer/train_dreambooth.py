@@ -14,19 +14,20 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 
 from trainer.adapters.attach import Adapter, attach
-from trainer.adapters.checkpoint import load_native, save_native
+from trainer.adapters.checkpoint import load_native
 from trainer.adapters.decomposition import DecompositionService
 from trainer.adapters.schedule import LaunchSchedule
 from trainer.adapters.weights import base_fingerprint
 from trainer.checkpoints import newest_checkpoint, write_checkpoint
-from trainer.config import DreamBoothConfig
+from trainer.config import CheckpointConfig, DreamBoothConfig
 from trainer.data.keep import keep_subject
 from trainer.data.subject import fill, read_subject
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json
-from trainer.loop import FitConfig, Hooks, StepReport, fit
+from trainer.loop import FitConfig, Hooks, StepReport, Trained, fit
 from trainer.optimizer import build_optimizer
 from trainer.reporting import RunLog, SaveClock
 from trainer.run import Run, Subject, new_run_folder
@@ -72,7 +73,9 @@ def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
     found = read_subject(config.photos, config.subject, resolution)
     adapter = attach(sdxl.unet, config.adapter)
     config.adapter.validate(config.total_steps(len(found.photos)))
-    run = Run(config.run or new_run_folder(f"{found.name}-{config.adapter.method}", config.workspace))
+    run = Run(
+        config.run or new_run_folder(f"{found.name}-{config.adapter.method}", config.workspace)
+    )
     subject = keep_subject(run, found, resolution)
     run.write_config(config)
     return _train(run, config, sdxl, adapter, subject, watch or Watch())
@@ -115,69 +118,100 @@ def _train(
     sdxl.free_text_encoders()
     probe = _probe(sdxl, examples[0], config.optim.seed)
 
-    optimizer = build_optimizer(adapter, config.optim)
-    scaler = torch.amp.GradScaler(sdxl.device.type, enabled=sdxl.dtype == torch.float16)
+    scaler = GradScaler(sdxl.device.type, enabled=sdxl.dtype == torch.float16)
+    trained = Trained(adapter, build_optimizer(adapter, config.optim), scaler, fingerprint)
     if checkpoint is not None:
-        checkpoint.restore_optimizer(optimizer)
-        scaler.load_state_dict(checkpoint.state["scaler"])
-    task = DreamBoothTask(
-        Denoising(sdxl, config.optim.min_snr_gamma),
-        adapter,
-        examples,
-        batch_size=config.optim.batch_size,
-        micro_batch_size=config.optim.micro_batch_size or config.optim.batch_size,
-        seed=config.optim.seed,
-        prior=prior,
-    )
-    log, clock = RunLog(run, start), SaveClock(config.checkpoint)
-    watch.on_start(run, subject, start, total_steps)
-
-    def preview(step: int) -> None:
-        paths = previews.draw(step)
-        log.write("preview", step, files=[path.name for path in paths])
-        watch.on_preview(step, paths)
-
-    def on_step(report: StepReport) -> None:
-        log.write_step(report)
-        watch.on_step(report)
-        if previews.due(report.step, total_steps):
-            preview(report.step)
-
-    def save(step: int) -> None:
-        def write_adapter(path: Path) -> None:
-            save_native(adapter, path, step=step, base_fingerprint=fingerprint)
-
-        state = {"attempt": log.attempt, "scaler": scaler.state_dict()}
-        write_checkpoint(run.checkpoints, step, write_adapter, optimizer, state)
-        clock.saved()
-        log.write("checkpoint", step)
-
+        checkpoint.restore(trained)
+    journal = _Journal(run, trained, previews, config.checkpoint, watch, start, total_steps)
     with _decompositions(config) as decompositions:
         schedule = LaunchSchedule(
             adapter, total_steps, decompositions, probe=lambda: probe.predict(sdxl)
         )
         schedule.prepare()
-        if start == 0 and previews.due(0, total_steps):
-            preview(0)
+        watch.on_start(run, subject, start, total_steps)
+        journal.before_first_step()
         fit(
-            task,
-            adapter,
+            _task(sdxl, adapter, examples, prior, config),
+            trained,
             schedule,
-            optimizer,
-            scaler,
-            FitConfig(
-                total_steps,
-                config.optim.learning_rate,
-                config.optim.max_grad_norm,
-                config.optim.seed,
-            ),
-            Hooks(on_step, save, clock.due, watch.stop),
+            _fit_config(config, total_steps),
+            Hooks(journal.on_step, journal.save, journal.save_due, watch.stop),
             start,
         )
-    save(total_steps)
-    published = publish(sdxl, adapter, run, subject, probe, total_steps, fingerprint)
+    journal.save(total_steps)
+    published = publish(sdxl, trained, run, subject, probe, total_steps)
     write_json(run.status_file, {"state": "succeeded", "step": total_steps, **vars(published)})
     return run
+
+
+class _Journal:
+    """What is written down while the loop runs: metrics, previews, checkpoints."""
+
+    def __init__(
+        self,
+        run: Run,
+        trained: Trained,
+        previews: Previews,
+        config: CheckpointConfig,
+        watch: Watch,
+        start: int,
+        total_steps: int,
+    ) -> None:
+        self.run = run
+        self.trained = trained
+        self.previews = previews
+        self.watch = watch
+        self.start = start
+        self.total_steps = total_steps
+        self.log = RunLog(run, start)
+        self.clock = SaveClock(config)
+
+    def before_first_step(self) -> None:
+        if self.start == 0:
+            self._preview(0)
+
+    def on_step(self, report: StepReport) -> None:
+        self.log.write_step(report)
+        self.watch.on_step(report)
+        self._preview(report.step)
+
+    def _preview(self, step: int) -> None:
+        if self.previews.due(step, self.total_steps):
+            paths = self.previews.draw(step)
+            self.log.write("preview", step, files=[path.name for path in paths])
+            self.watch.on_preview(step, paths)
+
+    def save_due(self, step: int) -> bool:
+        return self.clock.due(step)
+
+    def save(self, step: int) -> None:
+        write_checkpoint(self.run.checkpoints, step, self.trained)
+        self.clock.saved()
+        self.log.write("checkpoint", step)
+
+
+def _task(
+    sdxl: SDXL,
+    adapter: Adapter,
+    examples: list[Example],
+    prior: Prior | None,
+    config: DreamBoothConfig,
+) -> DreamBoothTask:
+    optim = config.optim
+    return DreamBoothTask(
+        Denoising(sdxl, optim.min_snr_gamma),
+        adapter,
+        examples,
+        batch_size=optim.batch_size,
+        micro_batch_size=optim.micro_batch_size or optim.batch_size,
+        seed=optim.seed,
+        prior=prior,
+    )
+
+
+def _fit_config(config: DreamBoothConfig, total_steps: int) -> FitConfig:
+    optim = config.optim
+    return FitConfig(total_steps, optim.learning_rate, optim.max_grad_norm, optim.seed)
 
 
 def _encode(sdxl: SDXL, run: Run, subject: Subject, config: DreamBoothConfig) -> list[Example]:

@@ -43,9 +43,7 @@ class Conditioning:
     """(b, 6)"""
 
 
-def condition(
-    sdxl: SDXL, prompts: Sequence[Prompt], framings: Sequence[Framing]
-) -> Conditioning:
+def condition(sdxl: SDXL, prompts: Sequence[Prompt], framings: Sequence[Framing]) -> Conditioning:
     """Stack one prompt and one framing a picture."""
     ids = torch.tensor([framing.time_ids for framing in framings], device=sdxl.device)
     return Conditioning(

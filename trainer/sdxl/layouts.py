@@ -63,9 +63,7 @@ def write_diffusers(factors: Factors, path: Path, metadata: Mapping[str, str]) -
         save_file(tensors, temporary, {"format": "pt", **metadata})
 
 
-def write_kohya(
-    factors: Factors, path: Path, sdxl: SDXL, metadata: Mapping[str, str]
-) -> None:
+def write_kohya(factors: Factors, path: Path, sdxl: SDXL, metadata: Mapping[str, str]) -> None:
     """Write `adapter-kohya.safetensors`, with modelspec metadata."""
     layers_per_block = sdxl.unet.config.layers_per_block
     tensors = {}

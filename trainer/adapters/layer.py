@@ -19,6 +19,8 @@ Shapes: o out, i in, r rank, s directions of delta_sigma, n chosen directions (m
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +102,10 @@ class LowRankBranch(nn.Module):
             up = self.direction_u * (self.strength * self.delta_sigma)
             change = change + _low_rank(dropped, self.direction_v.T, up)
         return change
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow the model to another device, not to another dtype: `model.half()` is for bases."""
+        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
 
     def stacked_factors(self) -> tuple[Tensor, Tensor]:
         """up (o, R) and down (R, i) in fp64 with up @ down = delta_w, at the present strength."""

@@ -42,13 +42,13 @@ def tensor_bytes(tensor: Tensor) -> memoryview:
 
 
 def base_fingerprint(linears: Mapping[str, nn.Module]) -> str:
-    """sha256 over names, shapes, dtypes and bytes of the linears' weights and biases.
+    """sha256 over names, shapes, dtypes and bytes of what the linears hold.
 
     One pass over the bytes, layer by layer: no second copy of the base is held.
     """
     digest = hashlib.sha256()
     for path in sorted(linears):
-        for name, tensor in sorted(linears[path].named_parameters(recurse=False)):
+        for name, tensor in sorted(linears[path].state_dict().items()):
             digest.update(f"{path}.{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             digest.update(tensor_bytes(tensor))
     return digest.hexdigest()

@@ -1,0 +1,244 @@
+"""Do subjects use directions of their own? `python -m eval.compare_subjects RUN RUN [RUN ...]`.
+
+Writes overlap.json, heatmap.png and a page of Fig. 9 for some layers, with the null beside: the
+same overlap for random changes of the same weights ("Task-Specific Directions", Section 6.3).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import tyro
+from torch import Tensor
+
+from eval.heatmap import Beside, Panel, draw_grids, draw_heatmap
+from eval.null_overlap import Yardsticks, measure_null
+from eval.tsd_overlap import (
+    LaunchedDirections,
+    common_count,
+    common_layers,
+    grid,
+    layer_matrix,
+    overlap_matrix,
+    pair_values,
+    read_directions,
+    require_comparable,
+)
+from trainer.adapters.attach import find_targets
+from trainer.adapters.config import AdapterConfig
+from trainer.adapters.decomposition import DecompositionService
+from trainer.adapters.weights import base_fingerprint
+from trainer.command_line import run_command
+from trainer.errors import ArtifactError, ConfigError
+from trainer.files import write_json
+from trainer.run import WORKSPACE, Run, open_run
+from trainer.sdxl.load import load_sdxl
+
+FORMAT = 1
+PAGES = 4  # layers drawn unless told otherwise: the paper shows two
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Compare the launched directions of two or more runs on the same base."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Run folders, two or more, trained on the same base in the same precision."""
+    out: Path | None = None
+    """Folder to write to. Unset: workspace/comparisons/<the runs' names>."""
+    layers: tuple[str, ...] = ()
+    """Layers to draw a page of Fig. 9 for, by name or the end of it, such as attn2.to_k; `all` for
+    every one. Unset: four, evenly spaced."""
+    null_draws: int = 6
+    """Random changes for the null; 0 leaves it out, and says so."""
+    workspace: Path = WORKSPACE
+    """Where decompositions of the base's weights are kept."""
+
+
+def compare_subjects(config: CompareConfig) -> Path:
+    """Write overlap.json, heatmap.png and grids/*.png; returns their folder."""
+    if config.null_draws == 1 or config.null_draws < 0:
+        raise ConfigError(f"--null-draws is {config.null_draws}; possible: 0, or 2 and more.")
+    runs = [open_run(path) for path in config.runs]
+    read = [read_directions(run, name) for run, name in zip(runs, _names(runs), strict=True)]
+    subjects = [directions for directions, _ in read]
+    require_comparable(subjects)
+    layers, count = common_layers(subjects), common_count(subjects)
+    drawn = _layers_to_draw(config.layers, layers)
+
+    null = _null(config, runs, [c for _, c in read], subjects[0].base_fingerprint, layers, count)
+    out = config.out or _default_folder(config, runs)
+    write_json(out / "overlap.json", _json(runs, subjects, layers, count, null))
+    _draw_matrix(out, subjects, layers, count, null)
+    for path in drawn:
+        _draw_page(out, subjects, path, count, null)
+    return out
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The subjects' names; where one occurs twice, the runs' names."""
+    names = [run.read_subject().name for run in runs]
+    counts = Counter(names)
+    return [
+        name if counts[name] == 1 else run.path.resolve().name
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _default_folder(config: CompareConfig, runs: Sequence[Run]) -> Path:
+    joined = "--".join(run.path.resolve().name for run in runs)
+    return config.workspace / "comparisons" / joined[:120]
+
+
+def _layers_to_draw(wanted: tuple[str, ...], layers: list[str]) -> list[str]:
+    if wanted == ("all",):
+        return layers
+    if not wanted:
+        step = max(1, len(layers) // PAGES)
+        return layers[step // 2 :: step][:PAGES]
+    unknown = [name for name in wanted if not any(_is_called(path, name) for path in layers)]
+    if unknown:
+        raise ConfigError(
+            f"--layers {' '.join(unknown)}: no layer that the runs have in common is called so; "
+            f"for example {', '.join(layers[:3])}."
+        )
+    return [path for path in layers if any(_is_called(path, name) for name in wanted)]
+
+
+def _is_called(path: str, name: str) -> bool:
+    return f".{path}".endswith(f".{name}")
+
+
+def _null(
+    config: CompareConfig,
+    runs: Sequence[Run],
+    configs: Sequence[AdapterConfig],
+    fingerprint: str,
+    layers: list[str],
+    count: int,
+) -> Yardsticks | None:
+    if not config.null_draws:
+        return None
+    weights = _base_weights(runs[0], configs[0], fingerprint)
+    cache = config.workspace / "cache" / "decompositions"
+    with DecompositionService(cache, workers=0) as decompositions:
+        chosen = {path: weights[path] for path in layers}
+        return measure_null(chosen, decompositions, configs, count, config.null_draws)
+
+
+def _base_weights(run: Run, adapter: AdapterConfig, fingerprint: str) -> dict[str, Tensor]:
+    """The frozen weights the runs stand on, checked by their fingerprint."""
+    trained = run.read_config()
+    linears = find_targets(load_sdxl(trained.base, trained.model).unet, adapter.target_modules)
+    if base_fingerprint(linears) != fingerprint:
+        raise ArtifactError(
+            f"base {trained.base} is not here as the runs had it (other weights, or another "
+            "precision: `--model.precision auto` means bf16 on a GPU and fp32 without), so there "
+            "is no null to compare with. `--null-draws 0` compares without one."
+        )
+    return {path: linear.weight.detach().cpu() for path, linear in linears.items()}
+
+
+def _json(
+    runs: Sequence[Run],
+    subjects: Sequence[LaunchedDirections],
+    layers: list[str],
+    count: int,
+    null: Yardsticks | None,
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "subjects": [
+            {"name": subject.name, "run": run.path.resolve().name}
+            for run, subject in zip(runs, subjects, strict=True)
+        ],
+        "base": runs[0].read_config().base,
+        "base_fingerprint": subjects[0].base_fingerprint,
+        "num_directions": count,
+        "matrix": overlap_matrix(subjects, layers, count).tolist(),
+        "null": asdict(null) if null else None,
+        "layers": {
+            path: {
+                "matrix": layer_matrix(subjects, path, count).tolist(),
+                "indices": {subject.name: subject.layers[path][:count] for subject in subjects},
+            }
+            for path in layers
+        },
+    }
+
+
+def _draw_matrix(
+    out: Path,
+    subjects: Sequence[LaunchedDirections],
+    layers: list[str],
+    count: int,
+    null: Yardsticks | None,
+) -> None:
+    matrix = overlap_matrix(subjects, layers, count)
+    draw_heatmap(
+        out / "heatmap.png",
+        matrix,
+        [subject.name for subject in subjects],
+        "Shared task-specific directions",
+        f"share of the first {count} launched directions, mean over {len(layers)} layers",
+        [Beside("these subjects", float(pair_values(matrix).mean()), "mean over pairs"),
+         *_yardsticks(null)],
+    )  # fmt: skip
+
+
+def _yardsticks(null: Yardsticks | None) -> list[Beside]:
+    if null is None:
+        return []
+    found = [Beside("random ΔW", null.random.mean, _span(null.random.low, null.random.high))]
+    if null.same_start is not None:
+        span = _span(null.same_start.low, null.same_start.high)
+        found.append(Beside("random ΔW, same start of A", null.same_start.mean, span))
+    return [*found, Beside("chance", null.mean_chance, "s / k")]
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.2f} to {high:.2f}"
+
+
+def _draw_page(
+    out: Path,
+    subjects: Sequence[LaunchedDirections],
+    path: str,
+    count: int,
+    null: Yardsticks | None,
+) -> None:
+    panels = [
+        Panel(
+            first.name,
+            second.name,
+            grid(first.layers[path][:count], second.layers[path][:count]),
+        )
+        for first, second in combinations(subjects, 2)
+    ]
+    beside = "no null drawn"
+    if null is not None:
+        random, chance = count * null.random.layers[path], count * null.chance[path]
+        beside = f"random ΔW share {random:.1f} of {count} here, chance {chance:.2f}"
+    draw_grids(out / "grids" / f"{path}.png", panels, path, beside)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return run_command(lambda: _report(tyro.cli(CompareConfig, args=arguments)))
+
+
+def _report(config: CompareConfig) -> None:
+    out = compare_subjects(config)
+    for path in (out / "heatmap.png", out / "overlap.json", *sorted((out / "grids").glob("*.png"))):
+        print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""The overlap that says nothing: the same measure for changes that learned nothing.
+
+The change rate |u_i^T delta_w v_i| / sigma_i divides by sigma, so random changes of one W choose
+many of the same directions too, those with the smallest sigma. Three yardsticks, each on the very
+weights that the runs stand on:
+
+    random      delta_w = B A of the runs' rank, both factors Gaussian and independent
+    same start  the same with the A that the runs began with: runs of one seed share it, and it
+                hardly moves before launch, so they share directions before they share a subject
+    chance      s / k: two sets drawn from k directions with no preference at all
+
+Task-specificity may be claimed of what differs from these, and only of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from eval.tsd_overlap import LaunchedDirections, layer_matrix, overlap_matrix, pair_values
+from trainer.adapters.config import AdapterConfig
+from trainer.adapters.decomposition import Decomposition, DecompositionService
+from trainer.adapters.directions import (
+    change_rate,
+    highest_change_rates,
+    seeded,
+    sigma_projection,
+)
+from trainer.adapters.layer import random_A
+from trainer.adapters.weights import read_weight
+
+
+@dataclass(frozen=True)
+class Null:
+    """Overlap among random changes: over all layers, and layer by layer."""
+
+    mean: float
+    low: float
+    """2.5th percentile over the pairs of draws."""
+    high: float
+    """97.5th percentile."""
+    draws: int
+    layers: dict[str, float]
+    """Mean over the pairs, by module path."""
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """What an overlap is to be held against."""
+
+    random: Null
+    same_start: Null | None
+    """None where the runs did not begin with the same A."""
+    chance: dict[str, float]
+    """s / k by module path; k without directions that are rounding noise."""
+
+    @property
+    def mean_chance(self) -> float:
+        return float(np.mean(list(self.chance.values())))
+
+
+def measure_null(
+    weights: Mapping[str, Tensor],
+    decompositions: DecompositionService,
+    configs: Sequence[AdapterConfig],
+    count: int,
+    draws: int,
+) -> Yardsticks:
+    """The yardsticks for runs with these configs, over the given layers.
+
+    The draws are seeded by layer and number: the same call gives the same null.
+    """
+    config, *others = configs
+    shared = all((c.seed, c.rank) == (config.seed, config.rank) for c in others)
+    random: list[dict[str, tuple[int, ...]]] = [{} for _ in range(draws)]
+    started: list[dict[str, tuple[int, ...]]] = [{} for _ in range(draws if shared else 0)]
+    chance = {}
+    decompositions.submit(weights)
+    for path, weight in tqdm(weights.items(), desc="Null", unit="layer", leave=False):
+        frozen = read_weight(weight)
+        decomposition = decompositions.result(path)
+        chance[path] = count / decomposition.usable
+        start = random_A(config.rank, frozen.shape[1], f"{config.seed}:{path}")
+        for draw, chosen in enumerate(random):
+            up, down = _random_factors(frozen, config.rank, f"null:{draw}:{path}")
+            chosen[path] = _choice(frozen, decomposition, up, down, count)
+        for draw, chosen in enumerate(started):
+            up, _ = _random_factors(frozen, config.rank, f"null:{draw}:{path}")
+            chosen[path] = _choice(frozen, decomposition, up, start, count)
+    return Yardsticks(_null(random, count), _null(started, count) if shared else None, chance)
+
+
+def _random_factors(weight: Tensor, rank: int, label: str) -> tuple[Tensor, Tensor]:
+    """Gaussian up (o, r) and down (r, i)."""
+    generator = seeded(label)
+    out_features, in_features = weight.shape
+    up = torch.randn(out_features, rank, generator=generator)
+    return up, torch.randn(rank, in_features, generator=generator)
+
+
+def _choice(
+    weight: Tensor, decomposition: Decomposition, up: Tensor, down: Tensor, count: int
+) -> tuple[int, ...]:
+    """The LTSDs that launch would take for this change."""
+    vectors = decomposition.vectors[:, : decomposition.usable].double()
+    sigma = decomposition.sigma[: decomposition.usable]
+    rate = change_rate(sigma_projection(weight, vectors, sigma, up, down), sigma)
+    return tuple(highest_change_rates(rate, count).tolist())
+
+
+def _null(draws: Sequence[dict[str, tuple[int, ...]]], count: int) -> Null:
+    subjects = [LaunchedDirections(f"draw {i}", "", layers) for i, layers in enumerate(draws)]
+    layers = list(subjects[0].layers)
+    pairs = pair_values(overlap_matrix(subjects, layers, count))
+    low, high = np.quantile(pairs, [0.025, 0.975])
+    by_layer = {
+        path: float(pair_values(layer_matrix(subjects, path, count)).mean()) for path in layers
+    }
+    return Null(float(pairs.mean()), float(low), float(high), len(draws), by_layer)

@@ -60,14 +60,21 @@ def aspect_buckets(
 
 
 def assign_bucket(size: Size, buckets: Sequence[Size]) -> Size:
-    """The bucket that gets most out of a photo of this (width, height) without enlarging it.
+    """The bucket that shows a photo of this (width, height) largest without enlarging it.
 
-    A photo that covers no bucket at all gets the one that enlarges it least (`is_enlarged`).
+    Largest when the whole photo is fitted inside: that weighs detail against what the crop takes,
+    and is the same as the bucket's area times `kept_part`. A photo that covers no bucket gets the
+    one that enlarges it least (`is_enlarged`).
     """
     covered = [bucket for bucket in buckets if not is_enlarged(size, bucket)]
     if covered:
-        return max(covered, key=lambda bucket: (area(bucket) * kept_part(size, bucket), bucket))
-    return min(buckets, key=lambda bucket: (cover_scale(size, bucket), -kept_part(size, bucket)))
+        return max(covered, key=lambda bucket: (min(_across(size, bucket)), -area(bucket), bucket))
+    return min(buckets, key=lambda bucket: (max(_across(size, bucket)), area(bucket), bucket))
+
+
+def _across(size: Size, bucket: Size) -> tuple[int, int]:
+    # The two ratios bucket / size over one denominator: whole numbers, so ties are exact.
+    return bucket[0] * size[1], bucket[1] * size[0]
 
 
 def fit_to_bucket(

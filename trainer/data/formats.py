@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-READ = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "BMP")
-"""Pillow's names for what is opened; all its other decoders (EPS starts a program) stay shut."""
+READ = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "BMP")
+"""Pillow's names for what is opened, MPO by way of JPEG; EPS, which starts a program, is not."""
 
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats whose further frames are an animation; in MPO, TIFF and HEIF they are side pictures."""

@@ -201,7 +201,7 @@ def _shortcomings(picture: Picture, resolution: int) -> list[str]:
         )
     if aspect(picture.size) > MAX_ASPECT:
         found.append(f"has {_pixels(picture.size)}, longer than 2:1; its ends are cut off")
-    if likeness.blur(_at_training_size(picture.image, resolution)) > likeness.MAX_BLUR:
+    if likeness.blur(_grey_as_trained(picture.image, resolution)) > likeness.MAX_BLUR:
         found.append("looks blurred; a sharp photo teaches more")
     return found
 
@@ -211,10 +211,10 @@ def _usable_pixels(size: Size) -> int:
     return min(size) * min(max(size), int(MAX_ASPECT * min(size)))
 
 
-def _at_training_size(image: Image.Image, resolution: int) -> Image.Image:
+def _grey_as_trained(image: Image.Image, resolution: int) -> Image.Image:
     # Blur that training does not see does no harm; likeness.py's thresholds are of 512 px.
     factor = min(resolution, 512) / min(image.size)
-    return ImageOps.scale(image, min(1.0, factor), Image.Resampling.LANCZOS)
+    return ImageOps.scale(image.convert("F"), min(1.0, factor), Image.Resampling.LANCZOS)
 
 
 def _pixels(size: Size) -> str:

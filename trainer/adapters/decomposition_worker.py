@@ -12,15 +12,17 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import torch
-
-from trainer.adapters.decomposition import serve
-from trainer.adapters.tensor_cache import TensorCache
-
 
 def main(socket: str, cache_dir: str, limit_bytes: str) -> None:
+    """Serve until the lifeline is cut; it is watched before the slow imports begin."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(10)  # training comes first
+
+    import torch
+
+    from trainer.adapters.decomposition import serve
+    from trainer.adapters.tensor_cache import TensorCache
+
     torch.set_num_threads(1)
     serve(Connection(int(socket)), TensorCache(Path(cache_dir), int(limit_bytes)))
 

@@ -105,7 +105,8 @@ class LowRankBranch(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the model to another device, not to another dtype: `model.half()` is for bases."""
-        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
+        super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def stacked_factors(self) -> tuple[Tensor, Tensor]:
         """up (o, R) and down (R, i) in fp64 with up @ down = delta_w, at the present strength."""

@@ -20,6 +20,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Side = Literal["left", "right"]
 
@@ -82,10 +83,10 @@ def sigma_projection(
     """
     w, up, down = weight.double(), up.double(), down.double()
     if smaller_side(weight) == "left":
-        near, far = vectors.T @ up, (down @ w.T @ vectors).T  # (k, r) each
+        near, far = up.T @ vectors, down @ w.T @ vectors  # (r, k) each
     else:
-        near, far = vectors.T @ down.T, (up.T @ w @ vectors).T
-    return (near * far).sum(-1) / sigma
+        near, far = down @ vectors, up.T @ w @ vectors
+    return (near * far).sum(0) / sigma
 
 
 def change_rate(projection: Tensor, sigma: Tensor) -> Tensor:
@@ -123,8 +124,8 @@ def direction_pairs(weight: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
     """u (o, n) and v (i, n) of the given columns; the partner is W^T u_i or W v_i, normalised."""
     w = weight.double()
     if smaller_side(weight) == "left":
-        return vectors, torch.nn.functional.normalize(w.T @ vectors, dim=0)
-    return torch.nn.functional.normalize(w @ vectors, dim=0), vectors
+        return vectors, F.normalize(vectors.T @ w).T
+    return F.normalize(vectors.T @ w.T).T, vectors
 
 
 def init_factors(chosen: ChosenDirections, rank: int, scaling: float) -> tuple[Tensor, Tensor]:

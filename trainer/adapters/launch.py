@@ -28,6 +28,7 @@ from trainer.adapters.layer import LowRankBranch, random_A
 from trainer.errors import ConfigError, NonFiniteError
 
 
+@torch.no_grad()
 def choose_directions(
     path: str,
     branch: LowRankBranch,
@@ -44,10 +45,10 @@ def choose_directions(
     if config.chosen > usable:
         raise ConfigError(_too_few(path, config, decomposition))
     device = branch.lora_A.device
-    weight = weight.to(device)
+    weight = weight.to(device).float().double()  # bf16 to fp64 in one step is slow on a CPU
     vectors = decomposition.vectors[:, :usable].to(device).double()
     sigma = decomposition.sigma[:usable].to(device)
-    up, down = branch.stacked_factors()
+    up, down = config.scaling * branch.lora_B, branch.lora_A  # all of delta_w, before launch
     rate = change_rate(sigma_projection(weight, vectors, sigma, up, down), sigma)
     if not torch.isfinite(rate).all():
         raise NonFiniteError(f"{path}: its change holds NaN or Inf at launch; training diverged.")

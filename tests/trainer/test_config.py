@@ -1,0 +1,99 @@
+"""A config makes the whole trip from flags to JSON and back, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.config import (
+    PRESETS,
+    DreamBoothConfig,
+    ModelConfig,
+    OptimConfig,
+    from_json,
+    read_config,
+    to_json,
+)
+from trainer.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_survives_json(name: str) -> None:
+    config = PRESETS[name]
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid(name: str) -> None:
+    PRESETS[name].validate()
+
+
+@given(
+    rate=st.floats(1e-8, 1.0),
+    betas=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    steps=st.none() | st.integers(1, 10**6),
+    photos=st.none() | st.text("abc/é ", min_size=1).map(Path),
+)
+def test_any_values_survive_json(
+    rate: float, betas: tuple[float, float], steps: int | None, photos: Path | None
+) -> None:
+    optim = OptimConfig(learning_rate=rate, betas=betas, steps=steps)
+    config = DreamBoothConfig(photos=photos, optim=optim)
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_fields_left_out_keep_the_default() -> None:
+    demo = PRESETS["demo"]
+    config = from_json({"optim": {"steps": 7}}, demo)
+    assert config == dataclasses.replace(demo, optim=dataclasses.replace(demo.optim, steps=7))
+
+
+def test_all_faults_of_a_file_are_named_at_once() -> None:
+    values = {
+        "optim": {"stepz": 1, "learning_rate": "fast"},
+        "model": {"precision": "fp8"},
+        "subject": 3,
+    }
+    with pytest.raises(ConfigError) as caught:
+        from_json(values)
+    message = str(caught.value)
+    assert "optim.stepz" in message and "steps" in message
+    assert "optim.learning_rate" in message and "'fast'" in message
+    assert "model.precision" in message and "bf16 | fp16" in message
+    assert "subject: is 3" in message
+
+
+def test_true_is_no_number() -> None:
+    with pytest.raises(ConfigError, match="optim.steps"):
+        from_json({"optim": {"steps": True}})
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\xff"])
+def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match="config.json"):
+        read_config(file)
+
+
+def test_all_faults_of_the_values_are_named_by_flag() -> None:
+    config = DreamBoothConfig(
+        optim=OptimConfig(steps=0, learning_rate=-1.0, optimizer="prodigy"),
+        model=ModelConfig(device="cpu", precision="fp16"),
+    )
+    with pytest.raises(ConfigError) as caught:
+        config.validate()
+    for flag in ("--optim.steps", "--optim.learning-rate", "--model.precision", "prodigy"):
+        assert flag in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("photos", "steps"), [(1, 500), (5, 500), (8, 800), (15, 1500), (200, 1500)]
+)
+def test_steps_follow_the_photos(photos: int, steps: int) -> None:
+    assert DreamBoothConfig().total_steps(photos) == steps

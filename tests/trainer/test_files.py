@@ -1,0 +1,34 @@
+"""A reader sees the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainer.files import sha256_of, whole_file, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    write_json(path, {"old": True})
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_there_before_the_write_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.bin"
+    with whole_file(path) as temporary:
+        temporary.write_bytes(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+
+
+def test_the_digest_is_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")  # the test vector of FIPS 180-4
+    assert sha256_of(path).startswith("ba7816bf8f01cfea414140de5dae2223")

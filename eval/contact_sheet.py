@@ -24,6 +24,7 @@ TILE = 168
 GAP = 8
 GUTTER = 40  # between base and adapter
 MARGIN = 36
+FEWEST = 5  # photos that fit beside each other on any sheet
 INK, FAINT, PAPER, ACCENT = "#1c1f26", "#6b7280", "#ffffff", "#0b6e99"
 
 
@@ -50,7 +51,7 @@ def draw_sheet(sheet: Sheet, path: Path) -> None:
     """Write the sheet as PNG, whole or not at all."""
     seeds = max(len(strip.adapter) for strip in sheet.strips)
     half = seeds * TILE + (seeds - 1) * GAP
-    width = 2 * MARGIN + 2 * half + GUTTER
+    width = 2 * MARGIN + max(2 * half + GUTTER, FEWEST * (TILE + GAP) - GAP)
     page = Image.new("RGB", (width, _height(sheet, width)), PAPER)
     pen = _Pen(page)
     pen.text(MARGIN, sheet.title, 26, INK)
@@ -161,7 +162,9 @@ def _sheet(run: Run, scores: dict[str, Any], max_prompts: int, max_seeds: int) -
         )
         for prompt in prompts[:max_prompts]
     ]
-    photos = tuple(run.photos / photo.file for photo in subject.photos[: 2 * max_seeds])
+    photos = tuple(
+        run.photos / photo.file for photo in subject.photos[: 2 * max(max_seeds, FEWEST)]
+    )
     details = f"{scores['method']} on {scores['base']}, {len(subject.photos)} photos"
     return Sheet(subject.name.replace("_", " "), details, photos, tuple(strips))
 

@@ -1,0 +1,77 @@
+"""Comparing real, small runs: files, figures, and the null beside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from eval.compare_subjects import CompareConfig, compare_subjects, main
+from trainer.errors import ArtifactError, ConfigError
+from trainer.run import Run
+
+
+@pytest.fixture(scope="module")
+def compared(teapot: Run, dog: Run, workspace: Path) -> Path:
+    return compare_subjects(
+        CompareConfig((teapot.path, dog.path), null_draws=3, workspace=workspace)
+    )
+
+
+def test_overlaps_are_counted_from_the_indices_in_the_file(compared: Path) -> None:
+    found = json.loads((compared / "overlap.json").read_text("utf-8"))
+    shared = []
+    for layer in found["layers"].values():
+        first, second = (set(layer["indices"][name]) for name in ("teapot", "dog"))
+        shared.append(len(first & second) / 4)
+        assert layer["matrix"][0][1] == pytest.approx(shared[-1])
+    assert found["matrix"][0][1] == pytest.approx(sum(shared) / len(shared))
+    assert found["matrix"][0][0] == 1 and found["num_directions"] == 4
+
+
+def test_the_null_stands_beside(compared: Path) -> None:
+    null = json.loads((compared / "overlap.json").read_text("utf-8"))["null"]
+    assert null["random"]["draws"] == 3 and 0 <= null["random"]["mean"] <= 1
+    assert null["same_start"] is not None  # both runs have the default seed
+    assert all(0 < chance < 1 for chance in null["chance"].values())
+
+
+def test_pictures_are_there(compared: Path) -> None:
+    pages = sorted((compared / "grids").glob("*.png"))
+    assert len(pages) == 4
+    for picture in (compared / "heatmap.png", *pages):
+        with Image.open(picture) as opened:
+            opened.load()
+            assert min(opened.size) > 300
+
+
+def test_a_run_and_itself_overlap_wholly(teapot: Run, tmp_path: Path) -> None:
+    config = CompareConfig((teapot.path, teapot.path), tmp_path, null_draws=0, layers=("to_k",))
+    found = json.loads((compare_subjects(config) / "overlap.json").read_text("utf-8"))
+    assert found["matrix"] == [[1, 1], [1, 1]] and found["null"] is None
+
+
+def test_what_cannot_be_compared_is_refused(
+    teapot: Run, dog: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match="at least two"):
+        compare_subjects(CompareConfig((teapot.path,), tmp_path))
+    with pytest.raises(ConfigError, match=r"--layers to_z.*for example"):
+        compare_subjects(CompareConfig((teapot.path, dog.path), tmp_path, layers=("to_z",)))
+    with pytest.raises(ConfigError, match="2 and more"):
+        compare_subjects(CompareConfig((teapot.path, dog.path), tmp_path, null_draws=1))
+    with pytest.raises(ArtifactError, match="not a run folder"):
+        compare_subjects(CompareConfig((teapot.path, tmp_path), tmp_path))
+    assert main([str(teapot.path)]) == 2
+    assert "error: give at least two runs" in capsys.readouterr().err
+
+
+def test_without_the_base_that_was_trained_on_there_is_no_null(
+    teapot: Run, dog: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.compare_subjects.base_fingerprint", lambda linears: "another")
+    with pytest.raises(ArtifactError, match="--null-draws 0"):
+        compare_subjects(CompareConfig((teapot.path, dog.path), tmp_path, workspace=tmp_path))
+    assert not (tmp_path / "overlap.json").exists()

@@ -5,8 +5,8 @@ many of the same directions too, those with the smallest sigma. Three yardsticks
 weights that the runs stand on:
 
     random      delta_w = B A of the runs' rank, both factors Gaussian and independent
-    same start  the same with the A that the runs began with: runs of one seed share it, and it
-                hardly moves before launch, so they share directions before they share a subject
+    same start  the same with the A that the runs began with: runs of one seed share it, so they
+                share directions even if neither has learned anything
     chance      s / k: two sets drawn from k directions with no preference at all
 
 Task-specificity may be claimed of what differs from these, and only of that.

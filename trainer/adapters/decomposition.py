@@ -14,32 +14,27 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import queue
-import subprocess
-import sys
 import threading
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
+from trainer.adapters.decomposition_process import DecompositionProcess, WorkerGoneError
 from trainer.adapters.directions import Side, core_directions, count_excluded, smaller_side
 from trainer.adapters.tensor_cache import TensorCache
-from trainer.adapters.weights import StoredWeight, WeightSource, read_weight, tensor_bytes
+from trainer.adapters.weights import WeightSource, read_weight, tensor_bytes
 from trainer.errors import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
 ALGORITHM = "gram-eigh-fp64-1"  # raise the number when results change: it is part of every key
-WORKER = "trainer.adapters.decomposition_worker"
 DEFAULT_LIMIT_BYTES = 8 * 2**30  # two and a half SDXL bases
 
 
@@ -110,8 +105,8 @@ class DecompositionProgress:
 class DecompositionService:
     """Decompositions of many weights, computed beside the training.
 
-    Each worker is a process of its own with one thread at low priority, and ends with this process
-    however that ends. `workers=0` computes in this process when asked.
+    Each worker is a process of its own with one thread. It ends when nothing is
+    left to do, and with this process however that ends. `workers=0` computes here when asked.
     """
 
     def __init__(
@@ -119,54 +114,59 @@ class DecompositionService:
     ) -> None:
         self._cache = TensorCache(Path(cache_dir), limit_bytes)
         self._worker_count = workers
-        self._workers: list[_Worker] = []
-        self._threads: list[threading.Thread] = []
         self._sources: dict[str, WeightSource] = {}
         self._keys: dict[str, Future[str | None]] = {}  # None: not in the cache, compute it here
-        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._closed = False
+        self._lock = threading.Lock()  # over the next two
+        self._waiting: deque[str] = deque()
+        self._workers: dict[DecompositionProcess, threading.Thread] = {}
 
     def submit(self, weights: Mapping[str, WeightSource]) -> None:
         """Start on these weights; returns at once."""
         self._sources.update(weights)
         if self._worker_count == 0:
             return
-        for path in weights:
-            self._keys[path] = Future()
-            self._waiting.put(path)
-        for _ in range(self._worker_count - len(self._workers)):
-            worker = _Worker(self._cache)
-            thread = threading.Thread(target=self._feed, args=(worker,), daemon=True)
-            self._workers.append(worker)
-            self._threads.append(thread)
-            thread.start()
+        self._keys.update({path: Future() for path in weights})
+        with self._lock:
+            self._waiting.extend(weights)
+            missing = min(self._worker_count, len(weights)) - len(self._workers)
+            for _ in range(missing):
+                worker = DecompositionProcess(self._cache.folder, self._cache.limit_bytes)
+                thread = threading.Thread(target=self._feed, args=(worker,), daemon=True)
+                self._workers[worker] = thread
+                thread.start()
 
-    def _feed(self, worker: _Worker) -> None:
+    def _feed(self, worker: DecompositionProcess) -> None:
         """One thread a worker: hand it a weight, wait for its key, take the next."""
-        while (path := self._waiting.get()) is not None:
+        while (path := self._next_for(worker)) is not None:
             try:
                 self._keys[path].set_result(worker.key_of(path, self._sources[path]))
-            except (EOFError, OSError):
+            except WorkerGoneError as error:
+                logger.warning("%s: %s; it is computed at launch", path, error)
                 self._keys[path].set_result(None)
-                self._lose(worker, path)
-                return
+                self._lose(worker)
             except Exception as error:  # `result` meets it again; it must not wait for us for ever
                 logger.warning("a worker could not decompose %s: %s", path, error)
                 self._keys[path].set_result(None)
-
-    def _lose(self, worker: _Worker, path: str) -> None:
-        if not self._closed:
-            logger.warning("a decomposition worker was killed at %s", path)
         worker.end()
-        self._workers.remove(worker)
-        if not self._workers:
-            self._leave_to_result()
+
+    def _next_for(self, worker: DecompositionProcess) -> str | None:
+        with self._lock:
+            if worker in self._workers and self._waiting:
+                return self._waiting.popleft()
+            self._workers.pop(worker, None)
+            return None
+
+    def _lose(self, worker: DecompositionProcess) -> None:
+        with self._lock:
+            self._workers.pop(worker, None)
+            if not self._workers:
+                self._leave_to_result()
 
     def _leave_to_result(self) -> None:
-        """Nobody works on what is still waiting: `result` will."""
-        while not self._waiting.empty():
-            if (path := self._waiting.get()) is not None:
-                self._keys[path].set_result(None)
+        """Nobody works on what is still waiting any more: `result` will."""
+        for path in self._waiting:
+            self._keys[path].set_result(None)
+        self._waiting.clear()
 
     def result(self, path: str) -> Decomposition:
         """Wait for one weight's decomposition. Read from disk each time: SDXL's take 3.3 GB."""
@@ -183,14 +183,12 @@ class DecompositionService:
         return DecompositionProgress(done, len(self._keys))
 
     def close(self) -> None:
-        """End the workers, finished or not. What is in the cache stays."""
-        self._closed = True
-        self._leave_to_result()
-        for _ in self._threads:
-            self._waiting.put(None)
-        for worker in tuple(self._workers):
+        """End the workers, finished or not. What is in the cache stays; `result` still answers."""
+        with self._lock:
+            self._leave_to_result()
+            workers = dict(self._workers)
+        for worker, thread in workers.items():
             worker.end()
-        for thread in self._threads:
             thread.join()
 
     def __enter__(self) -> Self:
@@ -203,86 +201,3 @@ class DecompositionService:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _Worker:
-    """The near end of one worker process.
-
-    A plain child with a socket, not a multiprocessing.Process: that would run the caller's main
-    module again in the child and leave semaphores behind when killed. Its standard input is its
-    lifeline: when this process dies, the pipe closes and the worker ends.
-    """
-
-    def __init__(self, cache: TensorCache) -> None:
-        self._near, far = Pipe()
-        command = [sys.executable, "-P", "-m", WORKER, str(far.fileno())]
-        self._process = subprocess.Popen(
-            [*command, str(cache.folder), str(cache.limit_bytes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[far.fileno()],
-            env=_one_thread_environment(),
-        )
-        far.close()
-
-    def key_of(self, path: str, source: WeightSource) -> str:
-        """Have one weight decomposed into the cache; the key it lies under.
-
-        EOFError or OSError where the worker is gone; RuntimeError where it failed, with its words.
-        """
-        self._near.send((path, _portable(source)))
-        ok, answer = self._near.recv()
-        if not ok:
-            raise RuntimeError(answer)
-        return str(answer)
-
-    def end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._near.close()
-
-
-def _one_thread_environment() -> dict[str, str]:
-    """One thread for the worker's maths, no GPU, and the same packages as here."""
-    root = str(Path(__file__).resolve().parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-
-
-def _portable(source: WeightSource) -> tuple[str, str] | bytes:
-    """A source as it travels to a worker: a stored weight by name, a live one by its bytes."""
-    if isinstance(source, StoredWeight):
-        return str(source.file), source.key
-    weight = read_weight(source).contiguous()
-    data: bytes = safetensors.torch.save({"weight": weight})
-    return data
-
-
-def unpacked(portable: tuple[str, str] | bytes) -> Tensor:
-    """The weight that `_portable` packed, at the worker's end."""
-    if isinstance(portable, bytes):
-        weight: Tensor = safetensors.torch.load(portable)["weight"]
-        return weight
-    file, key = portable
-    return read_weight(StoredWeight(Path(file), key))
-
-
-def serve(connection: Connection[Any, Any], cache: TensorCache) -> None:
-    """A worker's whole life: weights in, keys out, until the other end is closed."""
-    while True:
-        try:
-            path, portable = connection.recv()
-        except EOFError:
-            return
-        try:
-            answer = True, read_or_decompose(cache, unpacked(portable), path).key
-        except Exception as error:  # whatever it is, the service meets it again and raises it
-            answer = False, f"{type(error).__name__}: {error}"
-        connection.send(answer)

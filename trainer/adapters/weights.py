@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import safetensors.torch
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -33,6 +34,23 @@ def read_weight(source: WeightSource) -> Tensor:
     with safe_open(source.file, framework="pt") as file:
         weight: Tensor = file.get_tensor(source.key)
     return weight
+
+
+def pack_weight(source: WeightSource) -> tuple[str, str] | bytes:
+    """A weight as it travels to another process: a stored one by name, a live one by its bytes."""
+    if isinstance(source, StoredWeight):
+        return str(source.file), source.key
+    data: bytes = safetensors.torch.save({"weight": read_weight(source).contiguous()})
+    return data
+
+
+def unpack_weight(packed: tuple[str, str] | bytes) -> Tensor:
+    """The weight at the other end."""
+    if isinstance(packed, bytes):
+        weight: Tensor = safetensors.torch.load(packed)["weight"]
+        return weight
+    file, key = packed
+    return read_weight(StoredWeight(Path(file), key))
 
 
 def tensor_bytes(tensor: Tensor) -> memoryview:

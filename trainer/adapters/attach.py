@@ -229,8 +229,8 @@ def attach(
 def _check(
     model: nn.Module, config: AdapterConfig, name: str, targets: dict[str, nn.Linear]
 ) -> None:
-    if not name or "." in name:
-        raise ConfigError(f"adapter name {name!r}: give a word without dots.")
+    if not name or "." in name or hasattr(nn.ModuleDict, name):
+        raise ConfigError(f"adapter name {name!r}: give another word, without dots.")
     for path, base in targets.items():
         module = model.get_submodule(path)
         if isinstance(module, AdaptedLinear) and name in module.branches:

@@ -79,6 +79,7 @@ def test_a_refused_attach_changes_nothing(lab: Any) -> None:
         (lab.config("lora-dash", num_directions=20), "other", "--adapter.num-directions 20"),
         (lab.config(), "default", "already has an adapter"),
         (lab.config(), "a.b", "without dots"),
+        (lab.config(), "items", "another word"),
     ]:
         with pytest.raises(ConfigError, match=words):
             attach(model, bad, name=name)

@@ -24,25 +24,16 @@ from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 
-from eval.offline import offline_if_unreachable, quiet
+from eval.clip_models import EMBEDDED_CLIP, load_clip
+from eval.offline import ScorerUnavailable, not_downloaded, offline_if_unreachable, quiet
 from trainer.adapters.weights import tensor_bytes
-from trainer.config import ASSETS
-from trainer.errors import ConfigError, UserError
 
 Features = NDArray[np.float32]
 """(n, d), every row of length 1."""
 Picture = Path | Image.Image
 
-EMBEDDED_CLIP = "embedded"
-EMBEDDED_CLIP_FOLDER = ASSETS / "scorer"
 DINO = "facebook/dino-vits16"
 EFFICIENTNET = "efficientnet-lite0"
-_LOCAL = "local-dir:"
-_HUB = "hf-hub:"
-
-
-class ScorerUnavailable(UserError):
-    """A feature model is not at hand: no network, package absent, file missing."""
 
 
 class Extractor(ABC):
@@ -94,7 +85,7 @@ class CLIPFeatures(Extractor):
     measure = "clip_i"
 
     def __init__(self, name: str = EMBEDDED_CLIP, device: str | torch.device = "cpu") -> None:
-        model, self.transform, self.tokenize = _open_clip(name)
+        model, self.transform, self.tokenize = load_clip(name)
         super().__init__("embedded CLIP" if name == EMBEDDED_CLIP else name, model, device)
 
     def encode(self, pixels: Tensor) -> Tensor:
@@ -133,7 +124,7 @@ class DINOFeatures(Extractor):
             with offline_if_unreachable(), quiet():
                 model = ViTModel.from_pretrained(name, add_pooling_layer=False)
         except (OSError, ValueError) as error:
-            raise ScorerUnavailable(_not_downloaded(name)) from error
+            raise ScorerUnavailable(not_downloaded(name)) from error
         super().__init__(name, model, device)
 
     def encode(self, pixels: Tensor) -> Tensor:
@@ -175,80 +166,6 @@ class EfficientNetFeatures(Extractor):
     @property
     def _model(self) -> Any:
         return self.model
-
-
-def check_clip_name(name: str) -> None:
-    """Refuse a CLIP that cannot exist; ConfigError lists what is possible. Loads nothing."""
-    if name == EMBEDDED_CLIP or name.startswith(_HUB):
-        return
-    if name.startswith(_LOCAL):
-        folder = Path(name.removeprefix(_LOCAL))
-        if not (folder / "open_clip_config.json").is_file():
-            raise ConfigError(
-                f"--clip {name}: no open_clip_config.json there. Give a folder in open_clip's "
-                "layout: open_clip_config.json and open_clip_model.safetensors."
-            )
-        return
-    _check_pretrained_name(name)
-
-
-def _check_pretrained_name(name: str) -> None:
-    import open_clip
-
-    architecture, _, weights = name.partition("/")
-    known: dict[str, list[str]] = {}
-    for known_architecture, known_weights in open_clip.list_pretrained():
-        known.setdefault(known_architecture, []).append(known_weights)
-    if architecture not in known:
-        raise ConfigError(
-            f"--clip {name}: open_clip knows no {architecture!r}. Possible: {EMBEDDED_CLIP}, "
-            f"{_LOCAL}<folder>, {_HUB}<owner/name>, or <architecture>/<weights> with one of "
-            f"{', '.join(known)}."
-        )
-    if weights not in known[architecture]:
-        raise ConfigError(
-            f"--clip {name}: {architecture} has no weights {weights!r}. Possible: "
-            + ", ".join(f"{architecture}/{possible}" for possible in known[architecture])
-        )
-
-
-def _open_clip(name: str) -> tuple[torch.nn.Module, Callable[[Image.Image], Tensor], Any]:
-    """Model, picture transform and tokenizer."""
-    import open_clip
-
-    check_clip_name(name)
-    source, options = name, {}
-    if name == EMBEDDED_CLIP:
-        source = f"{_LOCAL}{EMBEDDED_CLIP_FOLDER}"
-    elif not name.startswith((_LOCAL, _HUB)):
-        source, _, weights = name.partition("/")
-        # OpenAI's weights were trained with another GELU than the architecture's default.
-        quick_gelu = open_clip.get_pretrained_cfg(source, weights).get("quick_gelu", False)
-        options = {"pretrained": weights, "force_quick_gelu": quick_gelu}
-    try:
-        with offline_if_unreachable(), quiet():
-            # Without `require_pretrained` a missing file means random weights and a log line.
-            model, _, transform = open_clip.create_model_and_transforms(
-                source, require_pretrained=True, **options
-            )
-            return model, transform, open_clip.get_tokenizer(source)
-    except (OSError, RuntimeError, ValueError) as error:
-        where = source.removeprefix(_LOCAL)
-        missing = f"{name}: {where} holds no whole open_clip model ({_first_line(error)})."
-        raise ScorerUnavailable(
-            missing if source.startswith(_LOCAL) else _not_downloaded(name)
-        ) from error
-
-
-def _not_downloaded(name: str) -> str:
-    return (
-        f"{name} is not downloaded yet and the Hugging Face hub does not give it: check the "
-        "network (or HF_HUB_OFFLINE) and score again; the pictures are kept."
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _rgb(picture: Picture) -> Image.Image:

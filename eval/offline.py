@@ -1,4 +1,4 @@
-"""Ask the Hugging Face hub without a minute of silent retries where there is no network."""
+"""Models that may not be at hand: say so, at once, and not after a minute of silent retries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from huggingface_hub import constants
+
+from trainer.errors import UserError
+
+
+class ScorerUnavailable(UserError):
+    """A feature model is not at hand: no network, package absent, file missing."""
+
+
+def not_downloaded(name: str) -> str:
+    """What to say of a hub model that is not at hand."""
+    return (
+        f"{name} is not downloaded yet and the Hugging Face hub does not give it: check the "
+        "network (or HF_HUB_OFFLINE) and score again; the pictures are kept."
+    )
 
 
 def hub_is_reachable() -> bool:

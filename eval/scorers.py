@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from eval.clip_models import EMBEDDED_CLIP, check_clip_name
 from eval.features import (
     DINO,
     EFFICIENTNET,
-    EMBEDDED_CLIP,
     CLIPFeatures,
     DINOFeatures,
     EfficientNetFeatures,
     Extractor,
-    ScorerUnavailable,
-    check_clip_name,
 )
+from eval.offline import ScorerUnavailable
 from trainer.config import EMBEDDED_BASE
 from trainer.errors import ConfigError
 

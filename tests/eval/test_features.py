@@ -12,15 +12,14 @@ import torch
 from PIL import Image
 
 from eval import offline
+from eval.clip_models import EMBEDDED_CLIP_FOLDER, check_clip_name
 from eval.features import (
-    EMBEDDED_CLIP_FOLDER,
     CLIPFeatures,
     DINOFeatures,
     EfficientNetFeatures,
     Extractor,
-    ScorerUnavailable,
-    check_clip_name,
 )
+from eval.offline import ScorerUnavailable
 from trainer.config import ASSETS
 from trainer.errors import ConfigError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eval import offline
-from eval.features import DINO, ScorerUnavailable
+from eval.features import DINO
+from eval.offline import ScorerUnavailable
 from eval.scorers import check_scorers, default_scorers, load_scorers
 from trainer.errors import ConfigError
 

@@ -12,10 +12,10 @@ from eval.report import table
 from eval.score_subject import ScoreConfig, score_subject
 from trainer.command_line import run_command
 from trainer.config import preset
-from trainer.dreambooth_command import Progress
+from trainer.dreambooth import Watch, train
 from trainer.run import Run
 from trainer.stopping import stop_on_signals
-from trainer.train_dreambooth import Watch, train
+from trainer.train_dreambooth import Progress
 
 
 def main() -> int:

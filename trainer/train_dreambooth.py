@@ -1,266 +1,141 @@
-"""Photos of a subject → LoRA-TSD on SDXL → a run folder: `python trainer/train_dreambooth.py`.
-
-The recipe reads in the order in which things happen: take the photos in, load the base, attach,
-encode, fit, publish. DreamBooth after Ruiz et al. 2023; the adapter after Si et al. 2024.
-"""
+"""`python trainer/train_dreambooth.py`: presets, config files, every field as a flag, progress."""
 
 from __future__ import annotations
 
-import os
+import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-import torch
-from torch import Tensor
-from torch.amp.grad_scaler import GradScaler
+import tyro
+from tqdm import tqdm
 
-from trainer.adapters.attach import Adapter, attach
-from trainer.adapters.checkpoint import load_native
-from trainer.adapters.decomposition import DecompositionService
-from trainer.adapters.schedule import LaunchSchedule
-from trainer.adapters.weights import base_fingerprint
-from trainer.checkpoints import newest_checkpoint, write_checkpoint
-from trainer.config import CheckpointConfig, DreamBoothConfig
-from trainer.data.keep import keep_subject
-from trainer.data.subject import fill, read_subject
-from trainer.errors import ArtifactError, ConfigError
-from trainer.files import write_json
-from trainer.loop import FitConfig, Hooks, StepReport, Trained, fit
-from trainer.optimizer import build_optimizer
-from trainer.reporting import RunLog, SaveClock
-from trainer.run import Run, Subject, new_run_folder
-from trainer.sdxl.class_images import class_images
-from trainer.sdxl.dataset import Example, buckets_for, encode_class_images, encode_subject
-from trainer.sdxl.denoise import Denoising, condition
-from trainer.sdxl.encode import encode_prompts
-from trainer.sdxl.load import SDXL, load_sdxl
-from trainer.sdxl.previews import Previews
-from trainer.sdxl.probe import Probe
-from trainer.sdxl.publish import publish
-from trainer.sdxl.sample import SamplingConfig
-from trainer.sdxl.task import DreamBoothTask, Prior
-from trainer.seeds import mix
+from trainer.command_line import run_command
+from trainer.config import BUNDLED_SUBJECT, DreamBoothConfig, preset, read_config
+from trainer.dreambooth import Watch, resume, train
+from trainer.errors import Interrupted
+from trainer.loop import StepReport
+from trainer.run import Run, Subject
+from trainer.stopping import stop_on_signals
+
+Preset = Literal["default", "demo", "paper", "low-vram"]
 
 
 @dataclass(frozen=True)
-class Watch:
-    """How a caller looks at a run while it goes on, and stops it."""
+class DreamBoothCommand:
+    """Teach an SDXL base one subject from a few photos.
 
-    on_start: Callable[[Run, Subject, int, int], None] = lambda run, subject, start, total: None
-    """Run, subject, steps done already, steps in all."""
-    on_step: Callable[[StepReport], None] = lambda report: None
-    on_preview: Callable[[int, list[Path]], None] = lambda step, paths: None
-    stop: Callable[[], bool] = lambda: False
+    The frozen base gets a small low-rank change in every attention projection (LoRA). After some
+    optimizer steps the run looks at which directions of each weight have changed most for their
+    size, the task-specific directions, and launches: training restarts on these directions and
+    moves along them directly (LoRA-TSD, Si et al. 2024). The result is a run folder with the
+    adapter for diffusers and for ComfyUI / A1111.
 
-
-def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
-    """Train from the start. Nothing is written before photos, base and config are known to fit.
-
-    Raises UserError for bad input, Interrupted after a stop (the run can be resumed), and
-    NonFiniteError or ExportError where the result would be wrong.
+    Without any flag: --preset demo, the embedded base and a bundled subject, in minutes on a CPU.
+    With --photos and no --base: SDXL base 1.0 from the Hugging Face hub.
     """
-    config.validate()
-    if config.photos is None:
-        raise ConfigError(
-            "--photos is missing: give the folder with the photos of your subject, or "
-            "`--preset demo` for the bundled one."
-        )
-    _require_new(config.run)
-    sdxl = load_sdxl(config.base, config.model)
-    resolution = config.subject.resolution or sdxl.resolution
-    found = read_subject(config.photos, config.subject, resolution)
-    adapter = attach(sdxl.unet, config.adapter)
-    config.adapter.validate(config.total_steps(len(found.photos)))
-    run = Run(
-        config.run or new_run_folder(f"{found.name}-{config.adapter.method}", config.workspace)
+
+    preset: Preset = "default"
+    """Where the values below start from. default: SDXL, rank 16. demo: embedded base, bundled
+    subject. paper: rank 4, 500 steps of 4, as published. low-vram: one picture at a time,
+    gradient checkpointing, rank 8. Flags and --config change single values."""
+    config: Path | None = None
+    """JSON file with values, like a run's config.json; what it leaves out is the preset's."""
+    resume: Path | None = None
+    """Go on with this unfinished run folder; every other flag is then ignored."""
+    settings: Annotated[DreamBoothConfig, tyro.conf.arg(name="")] = DreamBoothConfig()
+
+
+def parse(arguments: Sequence[str]) -> DreamBoothCommand:
+    """The command that `arguments` ask for. Exits like any command line on --help or a typo."""
+    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    scout.add_argument("--preset", choices=("default", "demo", "paper", "low-vram"))
+    scout.add_argument("--config", type=Path)
+    known, _ = scout.parse_known_args(arguments)
+    chosen: Preset = known.preset or ("default" if arguments else "demo")
+    settings = preset(chosen)
+    if known.config is not None:
+        settings = read_config(known.config, settings)
+    default = DreamBoothCommand(preset=chosen, config=known.config, settings=settings)
+    return tyro.cli(
+        DreamBoothCommand, default=default, args=list(arguments), prog="train_dreambooth.py"
     )
-    subject = keep_subject(run, found, resolution)
-    run.write_config(config)
-    return _train(run, config, sdxl, adapter, subject, watch or Watch())
-
-
-def resume(path: Path, watch: Watch | None = None) -> Run:
-    """Go on with an unfinished run from its newest whole checkpoint, or from the start."""
-    run = Run(path)
-    config, subject = run.read_config(), run.read_subject()
-    if run.native.exists():
-        raise ArtifactError(f"{path} is finished. To train on, start a new run.")
-    sdxl = load_sdxl(config.base, config.model)
-    adapter = attach(sdxl.unet, config.adapter)
-    return _train(run, config, sdxl, adapter, subject, watch or Watch())
-
-
-def _require_new(folder: Path | None) -> None:
-    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(
-            f"--run {folder} is there already. To go on with it: --resume {folder}. For a new "
-            "run give another folder."
-        )
-
-
-def _train(
-    run: Run, config: DreamBoothConfig, sdxl: SDXL, adapter: Adapter, subject: Subject, watch: Watch
-) -> Run:
-    total_steps = config.total_steps(len(subject.photos))
-    fingerprint = base_fingerprint(adapter.linears())
-    checkpoint = newest_checkpoint(run.checkpoints)
-    if checkpoint is not None:
-        adapter.detach()
-        adapter = load_native(sdxl.unet, checkpoint.adapter, base_fingerprint=fingerprint)
-    start = checkpoint.step if checkpoint else 0
-
-    with adapter.disabled():
-        examples = _encode(sdxl, run, subject, config)
-        prior = _prior(sdxl, subject, config, fingerprint)
-        previews = Previews(sdxl, run, subject, config.preview)
-    sdxl.free_text_encoders()
-    probe = _probe(sdxl, examples[0], config.optim.seed)
-
-    scaler = GradScaler(sdxl.device.type, enabled=sdxl.dtype == torch.float16)
-    trained = Trained(adapter, build_optimizer(adapter, config.optim), scaler, fingerprint)
-    if checkpoint is not None:
-        checkpoint.restore(trained)
-    journal = _Journal(run, trained, previews, config.checkpoint, watch, start, total_steps)
-    with _decompositions(config) as decompositions:
-        schedule = LaunchSchedule(
-            adapter, total_steps, decompositions, probe=lambda: probe.predict(sdxl)
-        )
-        schedule.prepare()
-        watch.on_start(run, subject, start, total_steps)
-        journal.before_first_step()
-        fit(
-            _task(sdxl, adapter, examples, prior, config),
-            trained,
-            schedule,
-            _fit_config(config, total_steps),
-            Hooks(journal.on_step, journal.save, journal.save_due, watch.stop),
-            start,
-        )
-    journal.save(total_steps)
-    published = publish(sdxl, trained, run, subject, probe, total_steps)
-    write_json(run.status_file, {"state": "succeeded", "step": total_steps, **vars(published)})
-    return run
-
-
-class _Journal:
-    """What is written down while the loop runs: metrics, previews, checkpoints."""
-
-    def __init__(
-        self,
-        run: Run,
-        trained: Trained,
-        previews: Previews,
-        config: CheckpointConfig,
-        watch: Watch,
-        start: int,
-        total_steps: int,
-    ) -> None:
-        self.run = run
-        self.trained = trained
-        self.previews = previews
-        self.watch = watch
-        self.start = start
-        self.total_steps = total_steps
-        self.log = RunLog(run, start)
-        self.clock = SaveClock(config)
-
-    def before_first_step(self) -> None:
-        if self.start == 0:
-            self._preview(0)
-
-    def on_step(self, report: StepReport) -> None:
-        self.log.write_step(report)
-        self.watch.on_step(report)
-        self._preview(report.step)
-
-    def _preview(self, step: int) -> None:
-        if self.previews.due(step, self.total_steps):
-            paths = self.previews.draw(step)
-            self.log.write("preview", step, files=[path.name for path in paths])
-            self.watch.on_preview(step, paths)
-
-    def save_due(self, step: int) -> bool:
-        return self.clock.due(step)
-
-    def save(self, step: int) -> None:
-        write_checkpoint(self.run.checkpoints, step, self.trained)
-        self.clock.saved()
-        self.log.write("checkpoint", step)
-
-
-def _task(
-    sdxl: SDXL,
-    adapter: Adapter,
-    examples: list[Example],
-    prior: Prior | None,
-    config: DreamBoothConfig,
-) -> DreamBoothTask:
-    optim = config.optim
-    return DreamBoothTask(
-        Denoising(sdxl, optim.min_snr_gamma),
-        adapter,
-        examples,
-        batch_size=optim.batch_size,
-        micro_batch_size=optim.micro_batch_size or optim.batch_size,
-        seed=optim.seed,
-        prior=prior,
-    )
-
-
-def _fit_config(config: DreamBoothConfig, total_steps: int) -> FitConfig:
-    optim = config.optim
-    return FitConfig(total_steps, optim.learning_rate, optim.max_grad_norm, optim.seed)
-
-
-def _encode(sdxl: SDXL, run: Run, subject: Subject, config: DreamBoothConfig) -> list[Example]:
-    resolution = config.subject.resolution or sdxl.resolution
-    buckets = buckets_for(sdxl, resolution, config.subject.aspect_buckets)
-    return encode_subject(sdxl, run, subject, buckets, flip=config.subject.flip)
-
-
-def _prior(
-    sdxl: SDXL, subject: Subject, config: DreamBoothConfig, fingerprint: str
-) -> Prior | None:
-    prior = config.prior
-    if prior.mode == "off":
-        return None
-    prompt = fill(prior.class_prompt, subject.unique_token, subject.class_token)
-    if prior.mode == "adapter-off":
-        return Prior(prior.weight, class_prompt=encode_prompts(sdxl, [prompt])[prompt])
-    images = class_images(
-        sdxl,
-        prompt,
-        prior.num_class_images,
-        SamplingConfig(),
-        config.workspace / "cache" / "class_images",
-        fingerprint,
-    )
-    return Prior(prior.weight, class_examples=tuple(encode_class_images(sdxl, images, prompt)))
-
-
-def _probe(sdxl: SDXL, example: Example, seed: int) -> Probe:
-    """The first photo, half noised: where the adapter's effect is largest."""
-    denoising = Denoising(sdxl)
-    generator = torch.Generator().manual_seed(mix(seed, -1))
-    noise = torch.randn(example.posterior.mean.shape, generator=generator).to(sdxl.device)[None]
-    latents = example.posterior.mean[None] * sdxl.vae.config.scaling_factor
-    timestep = torch.tensor([denoising.num_timesteps // 2], device=sdxl.device)
-    noisy: Tensor = denoising.add_noise(latents, noise, timestep)
-    return Probe(noisy, timestep, condition(sdxl, [example.prompt], [example.framing]))
-
-
-def _decompositions(config: DreamBoothConfig) -> DecompositionService:
-    """Shared by all runs of a workspace; half of the cores work at low priority."""
-    workers = max(1, (os.cpu_count() or 2) // 2)
-    return DecompositionService(config.workspace / "cache" / "decompositions", workers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from trainer.dreambooth_command import dreambooth_command
+    """Run the command; 0, or 2 for a user's error, or 130 after Ctrl-C with everything saved."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return run_command(lambda: _run(given))
 
-    return dreambooth_command(arguments)
+
+def _run(arguments: list[str]) -> None:
+    command = parse(arguments)
+    if not arguments:
+        print(
+            "No flags given, so this is --preset demo: the embedded base learns the bundled "
+            f"subject {BUNDLED_SUBJECT.name}. With your own photos on SDXL: --photos FOLDER "
+            "--subject.class-token WORD. All flags: --help."
+        )
+    with stop_on_signals() as stop, Progress() as progress:
+        watch = Watch(progress.on_start, progress.on_step, progress.on_preview, stop)
+        try:
+            run = (
+                resume(command.resume, watch) if command.resume else train(command.settings, watch)
+            )
+        except Interrupted as stopped:
+            raise Interrupted(
+                f"{stopped}; everything is saved.\n"
+                f"Go on with: python trainer/train_dreambooth.py --resume {progress.run}"
+            ) from stopped
+    print(f"Done: {run.path}")
+    print(f"Draw with it:  python -m trainer.generate {run.path} --prompt "
+          '"a {unique_token} {class_token} on a red background"')  # fmt: skip
+    print(f"Score it:      python -m eval.score_subject {run.path}")
+
+
+class Progress:
+    """A bar with steps, loss and time left; what happens beside the steps goes above it."""
+
+    def __init__(self) -> None:
+        self.run: Path | None = None
+        self._bar: tqdm[None] | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def on_start(self, run: Run, subject: Subject, start: int, total_steps: int) -> None:
+        self.run = run.path
+        for warning in subject.warnings:
+            tqdm.write(f"  {warning}")
+        photos = len(subject.photos)
+        tqdm.write(
+            f"Training on {photos} photo{'s' * (photos != 1)} of "
+            f'"{subject.unique_token} {subject.class_token}" → {run.path}'
+        )
+        self._bar = tqdm(total=total_steps, initial=start, desc="pre-launch", unit="step",
+                         dynamic_ncols=True)  # fmt: skip
+
+    def on_step(self, report: StepReport) -> None:
+        assert self._bar is not None
+        launch = report.launch
+        if launch is not None:
+            self._bar.set_description("dash")
+            tqdm.write(
+                f"Launch after step {launch.step}: directions chosen in {len(launch.layers)} "
+                f"layers, {len(launch.plain)} stay plain LoRA; waited "
+                f"{launch.seconds_waited:.1f} s for decompositions."
+            )
+        self._bar.set_postfix(loss=f"{report.loss:.4f}", refresh=False)
+        self._bar.update()
+
+    def on_preview(self, step: int, paths: list[Path]) -> None:
+        tqdm.write(f"Preview at step {step}: {', '.join(map(str, paths))}")
 
 
 if __name__ == "__main__":

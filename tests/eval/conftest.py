@@ -14,8 +14,8 @@ from trainer.config import (
     OptimConfig,
     PreviewConfig,
 )
+from trainer.dreambooth import train
 from trainer.run import Run
-from trainer.train_dreambooth import train
 
 
 def trained(workspace: Path, subject: str, **adapter: object) -> Run:

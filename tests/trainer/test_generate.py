@@ -17,12 +17,12 @@ from trainer.config import (
     OptimConfig,
     PreviewConfig,
 )
+from trainer.dreambooth import train
 from trainer.errors import ArtifactError, ConfigError
 from trainer.generate import Generator, draw, main
 from trainer.run import Run
 from trainer.sdxl.load import load_sdxl
 from trainer.sdxl.sample import SamplingConfig
-from trainer.train_dreambooth import train
 
 QUICK = SamplingConfig(num_inference_steps=2, guidance_scale=3.0)
 PROMPT = "a {unique_token} {class_token} on a red background"
@@ -44,7 +44,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def pixels(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path))
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def test_scale_0_is_the_bare_base_and_scale_1_is_not(run: Run) -> None:
@@ -82,7 +83,8 @@ def test_a_picture_does_not_depend_on_its_neighbours(run: Run) -> None:
 
 def test_a_picture_says_how_to_make_it_again(run: Run) -> None:
     [picture] = draw(run, [PROMPT], [9], QUICK)
-    made = json.loads(Image.open(picture.path).info["dashbooth"])
+    with Image.open(picture.path) as image:
+        made = json.loads(image.info["dashbooth"])
     assert made["prompt"] == picture.prompt and made["seed"] == 9 and made["scale"] == 1.0
 
 

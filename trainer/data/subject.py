@@ -1,9 +1,9 @@
 """A subject's folder: its photos, what each shows, and what the adapter is to call it. No torch.
 
-    <folder>/*.jpg, *.png …          photos; beside one, a .txt of the same name is its caption
-    <folder>/subject.json            optional: {"class_token", "unique_token",
-                                     "photos": [{"file", "caption"}], "held_out": [{"file"}]}
-    <folder>/photos/, held_out/      instead of loose photos, where subject.json lists them
+<folder>/*.jpg, *.png …          photos; beside one, a .txt of the same name is its caption
+<folder>/subject.json            optional: {"class_token", "unique_token",
+                                 "photos": [{"file", "caption"}], "held_out": [{"file"}]}
+<folder>/photos/, held_out/      instead of loose photos, where subject.json lists them
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def _held_out(folder: Path, facts: dict[str, Any]) -> tuple[Path, ...]:
     paths = [folder / "held_out" / Path(row["file"]).name for row in facts.get("held_out", ())]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        raise PhotoError(f"{folder}: subject.json lists held-out photos that are not there: {missing}")
+        raise PhotoError(
+            f"{folder}: subject.json lists held-out photos that are not there: {missing}"
+        )
     return tuple(paths)
 
 

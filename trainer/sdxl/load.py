@@ -25,7 +25,12 @@ from trainer.sdxl.quiet import quiet
 from trainer.sdxl.tokenizer import clip_merges, clip_tokenizer
 
 SINGLE_FILE_CONFIG = ASSETS / "sdxl_config"
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+Precision = Literal["bf16", "fp16", "fp32"]
+_DTYPES: dict[Precision, torch.dtype] = {
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "fp32": torch.float32,
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,12 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def resolve_dtype(precision: str, device: torch.device) -> torch.dtype:
+def precision_name(dtype: torch.dtype) -> Precision:
+    """The config's word for a dtype."""
+    return next(name for name, known in _DTYPES.items() if known == dtype)
+
+
+def resolve_dtype(precision: Precision | Literal["auto"], device: torch.device) -> torch.dtype:
     """`auto` as bf16 on a GPU and fp32 on a CPU."""
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" else "fp32"

@@ -90,9 +90,12 @@ def open_clip_tower(tower: nn.Module) -> dict[str, Tensor]:
         "text_projection": state["text_projection.weight"].T,
     }
     parts = {
-        "layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
+        "layer_norm1": "ln_1",
+        "layer_norm2": "ln_2",
+        "mlp.fc1": "mlp.c_fc",
+        "mlp.fc2": "mlp.c_proj",
         "self_attn.out_proj": "attn.out_proj",
-    }  # fmt: skip
+    }
     for layer in range(tower.config.num_hidden_layers):  # type: ignore[union-attr, arg-type]
         ours, theirs = f"{prefix}encoder.layers.{layer}", f"transformer.resblocks.{layer}"
         for kind in ("weight", "bias"):

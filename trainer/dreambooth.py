@@ -1,0 +1,263 @@
+"""Photos of a subject → LoRA-TSD on SDXL → a run folder: the recipe.
+
+The recipe reads in the order in which things happen: take the photos in, load the base, attach,
+encode, fit, publish. DreamBooth after Ruiz et al. 2023; the adapter after Si et al. 2024.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from trainer.adapters.attach import Adapter, attach
+from trainer.adapters.checkpoint import load_native
+from trainer.adapters.decomposition import DecompositionService
+from trainer.adapters.schedule import LaunchSchedule
+from trainer.adapters.weights import base_fingerprint
+from trainer.checkpoints import newest_checkpoint, write_checkpoint
+from trainer.config import CheckpointConfig, DreamBoothConfig
+from trainer.data.keep import keep_subject
+from trainer.data.subject import fill, read_subject
+from trainer.errors import ArtifactError, ConfigError
+from trainer.files import write_json
+from trainer.loop import FitConfig, Hooks, StepReport, Trained, fit
+from trainer.optimizer import build_optimizer
+from trainer.reporting import RunLog, SaveClock
+from trainer.run import Run, Subject, new_run_folder
+from trainer.sdxl.class_images import class_images
+from trainer.sdxl.dataset import Example, buckets_for, encode_class_images, encode_subject
+from trainer.sdxl.denoise import Denoising, condition
+from trainer.sdxl.encode import encode_prompts
+from trainer.sdxl.load import SDXL, load_sdxl, precision_name
+from trainer.sdxl.previews import Previews
+from trainer.sdxl.probe import Probe
+from trainer.sdxl.publish import publish
+from trainer.sdxl.sample import SamplingConfig
+from trainer.sdxl.task import DreamBoothTask, Prior
+from trainer.seeds import mix
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a caller looks at a run while it goes on, and stops it."""
+
+    on_start: Callable[[Run, Subject, int, int], None] = lambda run, subject, start, total: None
+    """Run, subject, steps done already, steps in all."""
+    on_step: Callable[[StepReport], None] = lambda report: None
+    on_preview: Callable[[int, list[Path]], None] = lambda step, paths: None
+    stop: Callable[[], bool] = lambda: False
+
+
+def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
+    """Train from the start. Nothing is written before photos, base and config are known to fit.
+
+    Raises UserError for bad input, Interrupted after a stop (the run can be resumed), and
+    NonFiniteError or ExportError where the result would be wrong.
+    """
+    config.validate()
+    if config.photos is None:
+        raise ConfigError(
+            "--photos is missing: give the folder with the photos of your subject, or "
+            "`--preset demo` for the bundled one."
+        )
+    _require_new(config.run)
+    sdxl = load_sdxl(config.base, config.model)
+    resolution = config.subject.resolution or sdxl.resolution
+    found = read_subject(config.photos, config.subject, resolution)
+    adapter = attach(sdxl.unet, config.adapter)
+    config.adapter.validate(config.total_steps(len(found.photos)))
+    run = Run(
+        config.run or new_run_folder(f"{found.name}-{config.adapter.method}", config.workspace)
+    )
+    subject = keep_subject(run, found, resolution)
+    run.write_config(_with_precision(config, sdxl))
+    return _train(run, config, sdxl, adapter, subject, watch or Watch())
+
+
+def resume(path: Path, watch: Watch | None = None) -> Run:
+    """Go on with an unfinished run from its newest whole checkpoint, or from the start."""
+    run = Run(path)
+    config, subject = run.read_config(), run.read_subject()
+    if run.native.exists():
+        raise ArtifactError(f"{path} is finished. To train on, start a new run.")
+    sdxl = load_sdxl(config.base, config.model)
+    adapter = attach(sdxl.unet, config.adapter)
+    return _train(run, config, sdxl, adapter, subject, watch or Watch())
+
+
+def _with_precision(config: DreamBoothConfig, sdxl: SDXL) -> DreamBoothConfig:
+    """`auto` as what it was here: the directions belong to the weights in just that precision."""
+    model = dataclasses.replace(config.model, precision=precision_name(sdxl.dtype))
+    return dataclasses.replace(config, model=model)
+
+
+def _require_new(folder: Path | None) -> None:
+    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"--run {folder} is there already. To go on with it: --resume {folder}. For a new "
+            "run give another folder."
+        )
+
+
+def _train(
+    run: Run, config: DreamBoothConfig, sdxl: SDXL, adapter: Adapter, subject: Subject, watch: Watch
+) -> Run:
+    total_steps = config.total_steps(len(subject.photos))
+    fingerprint = base_fingerprint(adapter.linears())
+    checkpoint = newest_checkpoint(run.checkpoints)
+    if checkpoint is not None:
+        adapter.detach()
+        adapter = load_native(sdxl.unet, checkpoint.adapter, base_fingerprint=fingerprint)
+    start = checkpoint.step if checkpoint else 0
+
+    with adapter.disabled():
+        examples = _encode(sdxl, run, subject, config)
+        prior = _prior(sdxl, subject, config, fingerprint)
+        previews = Previews(sdxl, run, subject, config.preview)
+    sdxl.free_text_encoders()
+    probe = _probe(sdxl, examples[0], config.optim.seed)
+
+    scaler = GradScaler(sdxl.device.type, enabled=sdxl.dtype == torch.float16)
+    trained = Trained(adapter, build_optimizer(adapter, config.optim), scaler, fingerprint)
+    if checkpoint is not None:
+        checkpoint.restore(trained)
+    journal = _Journal(run, trained, previews, config.checkpoint, watch, start, total_steps)
+    with _decompositions(config) as decompositions:
+        schedule = LaunchSchedule(
+            adapter, total_steps, decompositions, probe=lambda: probe.predict(sdxl)
+        )
+        schedule.prepare()
+        watch.on_start(run, subject, start, total_steps)
+        journal.before_first_step()
+        fit(
+            _task(sdxl, adapter, examples, prior, config),
+            trained,
+            schedule,
+            _fit_config(config, total_steps),
+            Hooks(journal.on_step, journal.save, journal.save_due, watch.stop),
+            start,
+        )
+    journal.save(total_steps)
+    published = publish(sdxl, trained, run, subject, probe, total_steps)
+    write_json(run.status_file, {"state": "succeeded", "step": total_steps, **vars(published)})
+    return run
+
+
+class _Journal:
+    """What is written down while the loop runs: metrics, previews, checkpoints."""
+
+    def __init__(
+        self,
+        run: Run,
+        trained: Trained,
+        previews: Previews,
+        config: CheckpointConfig,
+        watch: Watch,
+        start: int,
+        total_steps: int,
+    ) -> None:
+        self.run = run
+        self.trained = trained
+        self.previews = previews
+        self.watch = watch
+        self.start = start
+        self.total_steps = total_steps
+        self.log = RunLog(run, start)
+        self.clock = SaveClock(config)
+
+    def before_first_step(self) -> None:
+        if self.start == 0:
+            self._preview(0)
+
+    def on_step(self, report: StepReport) -> None:
+        self.log.write_step(report)
+        self.watch.on_step(report)
+        self._preview(report.step)
+
+    def _preview(self, step: int) -> None:
+        if self.previews.due(step, self.total_steps):
+            paths = self.previews.draw(step)
+            self.log.write("preview", step, files=[path.name for path in paths])
+            self.watch.on_preview(step, paths)
+
+    def save_due(self, step: int) -> bool:
+        return self.clock.due(step)
+
+    def save(self, step: int) -> None:
+        write_checkpoint(self.run.checkpoints, step, self.trained)
+        self.clock.saved()
+        self.log.write("checkpoint", step)
+
+
+def _task(
+    sdxl: SDXL,
+    adapter: Adapter,
+    examples: list[Example],
+    prior: Prior | None,
+    config: DreamBoothConfig,
+) -> DreamBoothTask:
+    optim = config.optim
+    return DreamBoothTask(
+        Denoising(sdxl, optim.min_snr_gamma),
+        adapter,
+        examples,
+        batch_size=optim.batch_size,
+        micro_batch_size=optim.micro_batch_size or optim.batch_size,
+        seed=optim.seed,
+        prior=prior,
+    )
+
+
+def _fit_config(config: DreamBoothConfig, total_steps: int) -> FitConfig:
+    optim = config.optim
+    return FitConfig(total_steps, optim.learning_rate, optim.max_grad_norm, optim.seed)
+
+
+def _encode(sdxl: SDXL, run: Run, subject: Subject, config: DreamBoothConfig) -> list[Example]:
+    resolution = config.subject.resolution or sdxl.resolution
+    buckets = buckets_for(sdxl, resolution, config.subject.aspect_buckets)
+    return encode_subject(sdxl, run, subject, buckets, flip=config.subject.flip)
+
+
+def _prior(
+    sdxl: SDXL, subject: Subject, config: DreamBoothConfig, fingerprint: str
+) -> Prior | None:
+    prior = config.prior
+    if prior.mode == "off":
+        return None
+    prompt = fill(prior.class_prompt, subject.unique_token, subject.class_token)
+    if prior.mode == "adapter-off":
+        return Prior(prior.weight, class_prompt=encode_prompts(sdxl, [prompt])[prompt])
+    images = class_images(
+        sdxl,
+        prompt,
+        prior.num_class_images,
+        SamplingConfig(),
+        config.workspace / "cache" / "class_images",
+        fingerprint,
+    )
+    return Prior(prior.weight, class_examples=tuple(encode_class_images(sdxl, images, prompt)))
+
+
+def _probe(sdxl: SDXL, example: Example, seed: int) -> Probe:
+    """The first photo, half noised: where the adapter's effect is largest."""
+    denoising = Denoising(sdxl)
+    generator = torch.Generator().manual_seed(mix(seed, -1))
+    noise = torch.randn(example.posterior.mean.shape, generator=generator).to(sdxl.device)[None]
+    latents = example.posterior.mean[None] * sdxl.vae.config.scaling_factor
+    timestep = torch.tensor([denoising.num_timesteps // 2], device=sdxl.device)
+    noisy: Tensor = denoising.add_noise(latents, noise, timestep)
+    return Probe(noisy, timestep, condition(sdxl, [example.prompt], [example.framing]))
+
+
+def _decompositions(config: DreamBoothConfig) -> DecompositionService:
+    """Shared by all runs of a workspace; half of the cores work at low priority."""
+    workers = max(1, (os.cpu_count() or 2) // 2)
+    return DecompositionService(config.workspace / "cache" / "decompositions", workers)

@@ -1,0 +1,166 @@
+"""Scenes: sprites put on a background, with the caption that says so.
+
+Scene `index` of `seed` is always the same picture. Composing takes about a millisecond, so a set of
+tens of thousands is drawn anew rather than stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from trainer.embedded_base.atlas import Sprite
+from trainer.embedded_base.backgrounds import Pixels, Rng, background
+from trainer.embedded_base.captions import Thing, caption
+from trainer.embedded_base.concepts import COLOURS, PATTERNS
+
+SIDE = 64
+SIZES: dict[str | None, tuple[int, int]] = {"small": (18, 26), None: (34, 48), "large": (52, 60)}
+"""Pixels of an object's longer side."""
+OPENINGS = ("a picture of", "a photo of", "a drawing of")
+Picture = NDArray[np.uint8]
+"""(64, 64, 3)."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture and what it shows."""
+
+    picture: Picture
+    caption: str
+    things: tuple[Thing, ...]
+    background: str
+
+
+class Composer:
+    """Draws scenes from an atlas."""
+
+    def __init__(self, atlas: list[Sprite]) -> None:
+        self.sprites: dict[str, list[Sprite]] = defaultdict(list)
+        for sprite in atlas:
+            self.sprites[sprite.concept].append(sprite)
+        self.concepts = sorted(self.sprites)
+
+    def scene(self, seed: int, index: int) -> Scene:
+        """Scene `index` of the endless set that `seed` decides."""
+        rng = np.random.default_rng([seed, index])
+        ground = (
+            str(rng.choice(PATTERNS)) if rng.random() < 0.25 else str(rng.choice(list(COLOURS)))
+        )
+        kind = rng.random()
+        if kind < 0.12:
+            things, places, side = self._pair(rng)
+        elif kind < 0.22:
+            things, places, side = self._several(rng)
+        else:
+            things, places, side = self._single(rng)
+        canvas = background(ground, SIDE, rng)
+        for thing, (x, y, size) in places:
+            paste(canvas, self._sprite(thing, rng), x, y, size, COLOURS.get(thing.tint or ""), rng)
+        said = ground if rng.random() < 0.92 else None
+        opening = str(rng.choice(OPENINGS)) if rng.random() < 0.15 else ""
+        text = caption(things, said, side, opening)
+        return Scene(np.round(canvas).astype(np.uint8), text, things, ground)
+
+    def _sprite(self, thing: Thing, rng: Rng) -> Image.Image:
+        designs = self.sprites[thing.concept]
+        return designs[rng.integers(len(designs))].picture
+
+    def _single(self, rng: Rng) -> Layout:
+        tint = str(rng.choice(list(COLOURS))) if rng.random() < 0.12 else None
+        size = (None, "small", "large")[rng.choice(3, p=(0.55, 0.15, 0.3))]
+        thing = Thing(str(rng.choice(self.concepts)), tint, size)
+        pixels = int(rng.integers(*SIZES[size]))
+        side = None
+        x, y = SIDE / 2 + rng.uniform(-4, 4, size=2)
+        if size != "large" and rng.random() < 0.3:
+            side = str(rng.choice(["left", "right", "top", "bottom"]))
+            far = SIDE / 2 - pixels / 2 - 2
+            x = {"left": SIDE / 2 - far, "right": SIDE / 2 + far}.get(side, x)
+            y = {"top": SIDE / 2 - far, "bottom": SIDE / 2 + far}.get(side, y)
+        return (thing,), [(thing, (x, y, pixels))], side
+
+    def _pair(self, rng: Rng) -> Layout:
+        left, right = (Thing(str(c)) for c in rng.choice(self.concepts, size=2, replace=False))
+        places = [
+            (thing, (SIDE * share, SIDE / 2 + rng.uniform(-5, 5), int(rng.integers(26, 31))))
+            for thing, share in ((left, 0.26), (right, 0.74))
+        ]
+        return (left, right), places, None
+
+    def _several(self, rng: Rng) -> Layout:
+        thing = Thing(str(rng.choice(self.concepts)), count=int(rng.integers(2, 4)))
+        spots = (
+            [(0.26, 0.5), (0.74, 0.5)]
+            if thing.count == 2
+            else [(0.27, 0.7), (0.73, 0.7), (0.5, 0.27)]
+        )
+        size = int(rng.integers(24, 30))
+        jitter = rng.uniform(-2, 2, size=(len(spots), 2))
+        places = [
+            (thing, (SIDE * x + dx, SIDE * y + dy, size))
+            for (x, y), (dx, dy) in zip(spots, jitter, strict=True)
+        ]
+        return (thing,), places, None
+
+
+Place = tuple[float, float, int]
+"""Centre and longer side in pixels."""
+Layout = tuple[tuple[Thing, ...], list[tuple[Thing, Place]], str | None]
+
+
+def tinted(sprite: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+    """The sprite in shades of one colour: its light and dark, the colour's hue."""
+    grey = np.asarray(sprite.convert("L"), np.float32)[..., None] / 255
+    shades = np.clip(np.array(colour, np.float32) * (0.45 + 0.85 * grey), 0, 255)
+    own = np.asarray(sprite, np.float32)
+    mixed = np.concatenate([0.8 * shades + 0.2 * own[..., :3], own[..., 3:]], axis=-1)
+    return Image.fromarray(mixed.astype(np.uint8), "RGBA")
+
+
+def paste(
+    canvas: Pixels,
+    sprite: Image.Image,
+    x: float,
+    y: float,
+    size: int,
+    tint: tuple[int, int, int] | None,
+    rng: Rng,
+    max_degrees: float = 12.0,
+) -> None:
+    """Put a sprite on the canvas in place, centred at (x, y), mirrored and turned by chance."""
+    if tint is not None:
+        sprite = tinted(sprite, tint)
+    if rng.random() < 0.5:
+        sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    degrees = float(rng.uniform(-max_degrees, max_degrees)) if rng.random() < 0.35 else 0.0
+    overlay(canvas, sprite, x, y, size, degrees)
+
+
+def overlay(
+    canvas: Pixels, sprite: Image.Image, x: float, y: float, size: int, degrees: float = 0.0
+) -> None:
+    """Alpha-compose the sprite, turned about its centre and reduced with antialiasing."""
+    side = canvas.shape[0]
+    if degrees:  # with room for the corners
+        room = Image.new("RGBA", (sprite.width * 3 // 2,) * 2)
+        room.paste(sprite, (sprite.width // 4,) * 2)
+        sprite, size = room.rotate(degrees, Image.Resampling.BICUBIC), size * 3 // 2
+    small = np.asarray(
+        sprite.convert("RGBa").resize((size, size), Image.Resampling.BOX), np.float32
+    )
+    left, top = round(x - size / 2), round(y - size / 2)
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + size, side), min(top + size, side)
+    cut = small[y0 - top : y1 - top, x0 - left : x1 - left]
+    canvas[y0:y1, x0:x1] = canvas[y0:y1, x0:x1] * (1 - cut[..., 3:] / 255) + cut[..., :3]
+
+
+def render(composer: Composer, seed: int, indices: Iterable[int]) -> tuple[Picture, list[str]]:
+    """Pictures (n, 64, 64, 3) and captions of some scenes."""
+    scenes = [composer.scene(seed, int(i)) for i in indices]
+    return np.stack([scene.picture for scene in scenes]), [scene.caption for scene in scenes]

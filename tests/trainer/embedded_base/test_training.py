@@ -1,0 +1,94 @@
+"""Training resumes bitwise, Muon makes orthogonal steps, latents come out normalised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from trainer.embedded_base.architecture import build_autoencoder, build_scheduler
+from trainer.embedded_base.config import ArchitectureConfig, BaseConfig, DenoiserFit, Paths
+from trainer.embedded_base.muon import orthogonalise
+from trainer.embedded_base.train_autoencoder import SDXL_SCALING_FACTOR, normalise_latents
+from trainer.embedded_base.train_denoiser import min_snr_weight, train_denoiser
+from trainer.embedded_base.train_scorer import contrastive_loss
+
+TINY = ArchitectureConfig(
+    autoencoder_channels=(8, 8, 8),
+    unet_channels=(16, 32, 32),
+    unet_transformer_layers=(1, 1, 1),
+    text_widths=(32, 32),
+    text_layers=(2, 2),
+)
+
+
+def tiny_config(cache) -> BaseConfig:
+    fit = DenoiserFit(steps=4, batch_size=2, scenes=6, checkpoint_every=2, log_every=2)
+    return BaseConfig(paths=Paths(cache=cache), architecture=TINY, denoiser=fit)
+
+
+def trained_weights(config: BaseConfig) -> dict[str, torch.Tensor]:
+    return load_file(config.paths.cache / "denoiser" / "checkpoint.safetensors")
+
+
+def test_two_and_two_steps_equal_four_steps_bitwise(cache, tmp_path):
+    torch.manual_seed(0)
+    vae = build_autoencoder(TINY)
+    config = tiny_config(cache)
+    train_denoiser(config, vae)
+    straight = trained_weights(config)
+    (cache / "denoiser").rename(tmp_path / "straight")
+    train_denoiser(config, vae, until=2)
+    train_denoiser(config, vae)
+    resumed = trained_weights(config)
+    assert straight.keys() == resumed.keys()
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+
+
+def test_a_finished_run_only_hands_out_its_result(cache):
+    config = tiny_config(cache)
+    vae = build_autoencoder(TINY)
+    train_denoiser(config, vae)
+    before = trained_weights(config)
+    train_denoiser(replace(config, denoiser=replace(config.denoiser, seed=0)), vae)
+    assert all(torch.equal(before[key], value) for key, value in trained_weights(config).items())
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 20), (1, 20, 6)])
+def test_orthogonalised_momentum_has_singular_values_near_one(shape):
+    stack = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalise(stack))
+    assert values.min() > 0.6 and values.max() < 1.3
+
+
+def test_normalised_latents_are_standard_and_decode_as_before():
+    torch.manual_seed(0)
+    vae = build_autoencoder(TINY).eval()
+    pictures = torch.rand(8, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = vae.decode(vae.encode(pictures).latent_dist.mode()).sample
+        normalise_latents(vae, pictures)
+        after = vae.encode(pictures).latent_dist
+        assert torch.allclose(vae.decode(after.mode()).sample, before, atol=1e-4)
+    scaled = after.mode() * SDXL_SCALING_FACTOR
+    assert scaled.mean(dim=(0, 2, 3)).abs().max() < 1e-3
+    assert torch.allclose(scaled.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3)
+    assert vae.config.scaling_factor == SDXL_SCALING_FACTOR
+
+
+def test_the_last_timestep_holds_no_signal_and_still_counts():
+    alphas = build_scheduler().alphas_cumprod
+    assert alphas[-1] < 1e-6
+    weights = min_snr_weight(alphas, 5.0)
+    assert weights[-1] == pytest.approx(1.0)
+    # snr + 1 = 1 / (1 - alpha): min(snr + 1, 5) / (snr + 1)
+    assert weights[0] == pytest.approx(5 * (1 - float(alphas[0])), rel=1e-3)
+
+
+def test_equal_captions_are_all_right_answers():
+    features = torch.eye(3)[[0, 0, 1]]
+    loss = contrastive_loss(features, features, torch.tensor(50.0), ["a", "a", "b"])
+    # two right answers of equal weight cannot do better than ln 2
+    assert float(loss) == pytest.approx(2 / 3 * 0.6931, abs=1e-3)

@@ -1,0 +1,51 @@
+"""Stage `decoder`: the autoencoder's decoder goes on alone, sharper pictures from the same latents.
+
+The encoder stays as it is, so this can run beside the denoiser's training: what the denoiser learns
+to draw does not change, only how it is shown.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from trainer.embedded_base.atlas import load_atlas
+from trainer.embedded_base.config import BaseConfig
+from trainer.embedded_base.fitting import Fitting
+from trainer.embedded_base.scenes import Composer, render
+from trainer.embedded_base.train_autoencoder import (
+    HELD_OUT_SEED,
+    edge_loss,
+    reconstruction_psnr,
+    to_tensor,
+)
+
+
+def train_decoder(config: BaseConfig, until: int | None = None) -> AutoencoderKL:
+    """Train (or go on) from the autoencoder's folder; saves `decoder/vae` with the running mean."""
+    fit = config.decoder
+    vae = AutoencoderKL.from_pretrained(config.paths.cache / "autoencoder" / "vae").to(fit.device)
+    vae.encoder.requires_grad_(False)
+    vae.quant_conv.requires_grad_(False)
+    composer = Composer(load_atlas(config.paths.cache))
+    fitting = Fitting(vae, fit, config.paths.cache / "decoder")
+
+    def loss_at(step: int) -> Tensor:
+        first = step * fit.batch_size
+        drawn = render(composer, fit.seed, range(first, first + fit.batch_size))[0]
+        pictures = to_tensor(drawn).to(fit.device)
+        with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
+            with torch.no_grad():
+                latents = vae.encode(pictures).latent_dist.mode()
+            decoded = vae.decode(latents).sample.float()
+        return F.l1_loss(decoded, pictures) + fit.edge_weight * edge_loss(decoded, pictures)
+
+    fitting.fit(loss_at, until)
+    fitting.load_mean()
+    vae = vae.cpu().eval()
+    held_out = to_tensor(render(composer, HELD_OUT_SEED, range(512))[0])
+    print(f"decoder: {reconstruction_psnr(vae, held_out):.2f} dB on held-out scenes")
+    vae.save_pretrained(config.paths.cache / "decoder" / "vae")
+    return vae

@@ -1,0 +1,121 @@
+"""Stage `scorer`: a small CLIP of our own, from scratch, by the symmetric contrastive loss.
+
+Radford et al. 2021, figure 3, with one change: pictures of a batch whose captions are equal are all
+right answers. It is trained with its own seed, on its own scenes, apart from the towers that
+condition generation, so that it can judge what they draw. Pictures are blurred, noised and
+recoloured at random, for generated pictures are softer than rendered ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from open_clip.model import CLIP
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from trainer.embedded_base.atlas import load_atlas
+from trainer.embedded_base.captions import article, background_words, caption
+from trainer.embedded_base.concepts import vocabulary_words
+from trainer.embedded_base.config import BaseConfig
+from trainer.embedded_base.fitting import Fitting, generator_at
+from trainer.embedded_base.scenes import Composer, Scene
+from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
+from trainer.embedded_base.tokenizer import build_tokenizer
+from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, to_tensor
+
+MAX_LOGIT_SCALE = 4.6
+"""ln 100, CLIP's own limit."""
+
+
+def words_of(scene: Scene, rng: np.random.Generator) -> str:
+    """The scene's caption, or now and then only its objects or only its background."""
+    chance = rng.random()
+    if chance < 0.25:
+        return caption(scene.things, None)
+    return background_words(scene.background) if chance < 0.35 else scene.caption
+
+
+def augment(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Soften, add noise, recolour: each with its own chance a picture, in [-1, 1]."""
+
+    def some(share: float) -> Tensor:
+        return (torch.rand((len(pictures), 1, 1, 1), generator=rng) < share).float()
+
+    soft = F.interpolate(F.avg_pool2d(pictures, 2), scale_factor=2, mode="bilinear")
+    pictures = torch.lerp(pictures, soft, some(0.3))
+    noise = torch.randn(pictures.shape, generator=rng)
+    pictures = pictures + 0.08 * noise * some(0.3)
+    gain = 1 + 0.15 * torch.randn((len(pictures), 3, 1, 1), generator=rng)
+    shift = 0.08 * torch.randn((len(pictures), 3, 1, 1), generator=rng)
+    recoloured = pictures * gain + shift
+    return torch.lerp(pictures, recoloured, some(0.3)).clamp(-1, 1)
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: list[str]) -> Tensor:
+    """(b, d), (b, d) unit rows to the mean of both directions' cross entropy."""
+    index = {text: i for i, text in enumerate(dict.fromkeys(captions))}
+    label = torch.tensor([index[text] for text in captions], device=images.device)
+    same = (label[:, None] == label[None, :]).float()
+    target = same / same.sum(dim=1, keepdim=True)
+    logits = scale * images @ texts.T
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def zero_shot_accuracy(
+    model: CLIP, pictures: Tensor, concepts: list[str], truth: list[str]
+) -> float:
+    """Share of pictures whose nearest `a <concept>` is the true one."""
+    tokenizer = build_tokenizer(vocabulary_words())
+    ids = _ids(tokenizer, [f"{article(c)} {c}" for c in concepts])
+    with torch.no_grad():
+        texts = model.encode_text(ids, normalize=True)
+        images = model.encode_image(pictures, normalize=True)
+    best = (images @ texts.T).argmax(dim=1).tolist()
+    return float(np.mean([concepts[i] == name for i, name in zip(best, truth, strict=True)]))
+
+
+def _ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
+    encoded = tokenizer(
+        texts, padding="max_length", max_length=CONTEXT_LENGTH, truncation=True, return_tensors="pt"
+    )
+    ids: Tensor = encoded.input_ids
+    return ids
+
+
+def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
+    """Train (or go on) and write the open_clip folder with the running mean of the weights."""
+    fit = config.scorer
+    model = build_scorer(fit.seed).train()
+    composer = Composer(load_atlas(config.paths.cache))
+    tokenizer = build_tokenizer(vocabulary_words())
+    fitting = Fitting(model, fit, config.paths.cache / "scorer")
+
+    def loss_at(step: int) -> Tensor:
+        first = step * fit.batch_size
+        scenes = [composer.scene(fit.seed, first + i) for i in range(fit.batch_size)]
+        said = np.random.default_rng([fit.seed, step])
+        captions = [words_of(scene, said) for scene in scenes]
+        drawn = to_tensor(np.stack([scene.picture for scene in scenes]))
+        pictures = augment(drawn, generator_at(step, fit)).to(fit.device)
+        ids = _ids(tokenizer, captions).to(fit.device)
+        with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
+            images = model.encode_image(pictures, normalize=True)
+            texts = model.encode_text(ids, normalize=True)
+        scale = model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+        return contrastive_loss(images.float(), texts.float(), scale, captions)
+
+    fitting.fit(loss_at, until)
+    fitting.load_mean()
+    model = model.cpu().eval()
+    scenes = [composer.scene(HELD_OUT_SEED, i) for i in range(1024)]
+    single = [s for s in scenes if len(s.things) == 1]
+    pictures = to_tensor(np.stack([s.picture for s in single]))
+    truth = [s.things[0].concept for s in single]
+    right = zero_shot_accuracy(model, pictures, composer.concepts, truth)
+    print(
+        f"scorer: {right:.1%} of {len(single)} held-out scenes named, of {len(composer.concepts)}"
+    )
+    save_scorer(model, config.paths.scorer)
+    return model

@@ -24,11 +24,14 @@ def indices(training: Any) -> dict[str, tuple[int, ...]]:
     return {path: layer.index for path, layer in training.report.layers.items()}
 
 
-def dense_choice(weight: torch.Tensor, delta_w: torch.Tensor, count: int) -> tuple[int, ...]:
+def dense_choice(
+    weight: torch.Tensor, delta_w: torch.Tensor, count: int
+) -> tuple[tuple[int, ...], list[float]]:
     """numpy: eq. 3 by the dense SVD of W and the dense delta_w."""
     u, sigma, vh = np.linalg.svd(weight.double().numpy(), full_matrices=False)
     rate = np.abs(np.diagonal(u.T @ delta_w.numpy() @ vh.T)) / (sigma + 1e-6)
-    return tuple(np.argsort(-rate, kind="stable")[:count].tolist())
+    index = np.argsort(-rate, kind="stable")[:count]
+    return tuple(index.tolist()), rate[index].tolist()
 
 
 @pytest.mark.parametrize("method", LAUNCHING)
@@ -67,7 +70,9 @@ def test_launch_takes_the_directions_that_the_dense_formula_takes(lab: Any, meth
         for path, branch in training.adapter.layers.items()
     }
     training.tell(3)
-    assert indices(training) == expected
+    for path, (index, rate) in expected.items():
+        assert training.report.layers[path].index == index
+        assert training.report.layers[path].rate == pytest.approx(rate, rel=1e-4)
 
 
 def test_init_takes_the_first_r_and_dash_the_first_s_of_one_list(lab: Any) -> None:

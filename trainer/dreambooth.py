@@ -34,7 +34,7 @@ from trainer.run import Run, Subject, new_run_folder
 from trainer.sdxl.class_images import class_images
 from trainer.sdxl.dataset import Example, buckets_for, encode_class_images, encode_subject
 from trainer.sdxl.denoise import Denoising, condition
-from trainer.sdxl.encode import encode_prompts
+from trainer.sdxl.encode import encode_prompts, to_unet_scale
 from trainer.sdxl.load import SDXL, load_sdxl, precision_name
 from trainer.sdxl.previews import Previews
 from trainer.sdxl.probe import Probe
@@ -251,7 +251,7 @@ def _probe(sdxl: SDXL, example: Example, seed: int) -> Probe:
     denoising = Denoising(sdxl)
     generator = torch.Generator().manual_seed(mix(seed, -1))
     noise = torch.randn(example.posterior.mean.shape, generator=generator).to(sdxl.device)[None]
-    latents = example.posterior.mean[None] * sdxl.vae.config.scaling_factor
+    latents = to_unet_scale(sdxl, example.posterior.mean[None])
     timestep = torch.tensor([denoising.num_timesteps // 2], device=sdxl.device)
     noisy: Tensor = denoising.add_noise(latents, noise, timestep)
     return Probe(noisy, timestep, condition(sdxl, [example.prompt], [example.framing]))

@@ -22,7 +22,7 @@ def build_optimizer(adapter: Adapter, config: OptimConfig) -> Optimizer:
     ]
     if directions := adapter.direction_parameters():
         groups.append({"params": directions, "weight_decay": 0.0})
-    common = {"lr": config.learning_rate, "betas": config.betas}
+    common: dict[str, Any] = {"lr": config.learning_rate, "betas": config.betas}
     if config.optimizer == "adamw":
         return AdamW(groups, **common)
     if config.optimizer == "adamw-8bit":

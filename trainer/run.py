@@ -132,8 +132,8 @@ class Run:
     def read_subject(self) -> Subject:
         values = self._read(self.subject_file)
         photos = [KeptPhoto(**{**row, "size": tuple(row["size"])}) for row in values.pop("photos")]
-        lists = {name: tuple(values.pop(name)) for name in ("held_out", "warnings")}
-        return Subject(photos=tuple(photos), **lists, **values)
+        held_out, warnings = (tuple(values.pop(name)) for name in ("held_out", "warnings"))
+        return Subject(photos=tuple(photos), held_out=held_out, warnings=warnings, **values)
 
     def metric_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of metrics.jsonl; a last line cut short by a crash is left out."""

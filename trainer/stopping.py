@@ -26,7 +26,7 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Catch SIGINT and SIGTERM inside the block; a second one ends the process as usual."""
     stop = StopRequest()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(n): signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(number: int, _frame: FrameType | None) -> None:
         stop.request()

@@ -95,7 +95,7 @@ class Denoising:
 
     def _min_snr_weight(self, timesteps: Tensor) -> Tensor:
         """min(SNR, γ)/SNR for ε, min(SNR, γ)/(SNR + 1) for v (Hang et al. 2023, Section 3.4)."""
-        kept = self.schedule.alphas_cumprod.to(timesteps.device)[timesteps]
+        kept: Tensor = self.schedule.alphas_cumprod.to(timesteps.device)[timesteps]
         snr = kept / (1 - kept)
         clipped = snr.clamp(max=self.min_snr_gamma)
         if self.sdxl.prediction_type == "v_prediction":

@@ -95,10 +95,27 @@ def sample_latents(sdxl: SDXL, posteriors: Sequence[Posterior], noise: Tensor) -
     """
     mean = torch.stack([p.mean for p in posteriors])
     std = torch.stack([p.std for p in posteriors])
+    return to_unet_scale(sdxl, mean + std * noise)
+
+
+def to_unet_scale(sdxl: SDXL, latents: Tensor) -> Tensor:
+    """The VAE's latents (…, 4, h, w) at the scale the UNet knows."""
+    center, spread = _vae_statistics(sdxl, latents)
+    return (latents - center) / spread
+
+
+def to_vae_scale(sdxl: SDXL, latents: Tensor) -> Tensor:
+    """The UNet's latents (…, 4, h, w) at the scale the VAE decodes."""
+    center, spread = _vae_statistics(sdxl, latents)
+    return latents * spread + center
+
+
+def _vae_statistics(sdxl: SDXL, like: Tensor) -> tuple[Tensor, Tensor]:
+    """What to subtract and divide by: channel statistics where the VAE has them, or one factor."""
     config = sdxl.vae.config
-    latents = mean + std * noise
-    if getattr(config, "latents_mean", None) is not None:
-        center = torch.tensor(config.latents_mean, device=latents.device).view(1, -1, 1, 1)
-        spread = torch.tensor(config.latents_std, device=latents.device).view(1, -1, 1, 1)
-        return (latents - center) * config.scaling_factor / spread
-    return (latents - (getattr(config, "shift_factor", None) or 0.0)) * config.scaling_factor
+    mean, std = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
+    if mean is None or std is None:
+        shift = getattr(config, "shift_factor", None) or 0.0
+        return like.new_tensor(shift), like.new_tensor(1 / config.scaling_factor)
+    spread = like.new_tensor(std) / config.scaling_factor
+    return like.new_tensor(mean).view(-1, 1, 1), spread.view(-1, 1, 1)

@@ -45,13 +45,13 @@ def publish(
         factors, run.adapter_kohya, sdxl,
         {**about, **modelspec(sdxl, run.path.name, trigger, rank)},
     )  # fmt: skip
-    trained = probe.predict(sdxl)
+    with_adapter = probe.predict(sdxl)
     adapter.detach()
     base = probe.predict(sdxl)
     errors = []
     for path in (run.adapter, run.adapter_kohya):
         try:
-            errors.append(verify_export(sdxl, path, probe, trained, base))
+            errors.append(verify_export(sdxl, path, probe, with_adapter, base))
         except Exception:
             path.unlink()
             raise

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from trainer.errors import ConfigError, NonFiniteError
-from trainer.sdxl.encode import Prompt
+from trainer.sdxl.encode import Prompt, to_vae_scale
 from trainer.sdxl.load import SDXL
 
 
@@ -81,15 +81,7 @@ def sample(
 
 def _decode(sdxl: SDXL, latent: Tensor, seed: int) -> Image:
     """One latent (4, h, w) to a picture; one at a time, because decoding is the memory peak."""
-    config = sdxl.vae.config
-    latent = latent.to(sdxl.vae.dtype)
-    if getattr(config, "latents_mean", None) is not None:
-        center = torch.tensor(config.latents_mean, device=latent.device).view(-1, 1, 1)
-        spread = torch.tensor(config.latents_std, device=latent.device).view(-1, 1, 1)
-        latent = latent * spread / config.scaling_factor + center
-    else:
-        shift = getattr(config, "shift_factor", None) or 0.0
-        latent = latent / config.scaling_factor + shift
+    latent = to_vae_scale(sdxl, latent.to(sdxl.vae.dtype))
     pixels = sdxl.vae.decode(latent[None]).sample
     if not pixels.isfinite().all():
         raise NonFiniteError(

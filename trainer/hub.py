@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -16,6 +17,9 @@ from huggingface_hub.errors import (
 )
 
 from trainer.errors import UserError
+
+UNREACHABLE = (OfflineModeIsEnabled, HfHubHTTPError, ConnectionError, httpx.HTTPError)
+"""What the hub's library raises where there is no network, or no sensible answer."""
 
 
 @contextmanager
@@ -46,7 +50,7 @@ def hub_errors(repo: str, error: type[UserError], instead: str) -> Iterator[None
             f"{repo} exists on the Hugging Face hub, but a needed file does not: "
             f"{_first_line(cause)} {instead}"
         ) from cause
-    except (OfflineModeIsEnabled, HfHubHTTPError, ConnectionError) as cause:
+    except UNREACHABLE as cause:
         raise error(
             f"{repo} could not be fetched from the Hugging Face hub ({_first_line(cause)}): check "
             f"the network (or HF_HUB_OFFLINE) and try again. {instead}"

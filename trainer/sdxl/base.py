@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from trainer.config import ASSETS, EMBEDDED_BASE, SDXL_BASE
 from trainer.errors import BaseModelError
-from trainer.hub import hub_errors
+from trainer.hub import UNREACHABLE, hub_errors
 
 FP16_FIX_VAE = "madebyollin/sdxl-vae-fp16-fix"
 INSTEAD = (
@@ -123,6 +123,6 @@ def _half_precision_variant(name: str, index: Path) -> str | None:
     """`fp16` where the repository has such files: half the download."""
     try:
         files = {sibling.rfilename for sibling in model_info(name).siblings or ()}
-    except OSError:  # no network: what an earlier download left beside the index
+    except UNREACHABLE:  # no network: what an earlier download left beside the index
         files = {str(file.relative_to(index.parent)) for file in index.parent.rglob("*")}
     return "fp16" if "unet/diffusion_pytorch_model.fp16.safetensors" in files else None

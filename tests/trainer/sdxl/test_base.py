@@ -27,7 +27,7 @@ EMBEDDED = ASSETS / "embedded_base"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """owner/gated, owner/other (a pipeline that is not SDXL); everything else does not exist."""
+    """owner/gated, owner/other (not SDXL), owner/sdxl; everything else does not exist."""
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -40,8 +40,13 @@ class Hub(BaseHTTPRequestHandler):
         if "/owner/gated/" in self.path:
             self.send_response(403)
             self.send_header("X-Error-Code", "GatedRepo")
-        elif self.path.startswith("/owner/other/resolve"):
-            body = json.dumps({"_class_name": "StableDiffusionPipeline"}).encode()
+        elif self.path.startswith("/api/models/owner/sdxl"):
+            half = {"rfilename": "unet/diffusion_pytorch_model.fp16.safetensors"}
+            body = json.dumps({"id": "owner/sdxl", "siblings": [half]}).encode()
+            self.send_response(200)
+        elif self.path.startswith(("/owner/other/resolve", "/owner/sdxl/resolve")):
+            kind = "StableDiffusionXLPipeline" if "sdxl" in self.path else "StableDiffusionPipeline"
+            body = json.dumps({"_class_name": kind}).encode()
             self.send_response(200)
             self.send_header("ETag", '"0123456789"')
             self.send_header("X-Repo-Commit", "a" * 40)
@@ -73,7 +78,7 @@ def ask(base: str, endpoint: str, home: Path, **environment: str) -> str:
     code = (
         "import sys; from trainer.sdxl.base import find_base\n"
         "from trainer.errors import BaseModelError\n"
-        "try: find_base(sys.argv[1])\n"
+        "try: print(find_base(sys.argv[1]))\n"
         "except BaseModelError as error: print(error)"
     )
     variables = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PATH": "", **environment}
@@ -98,6 +103,13 @@ def test_each_answer_of_the_hub_has_its_own_message(
 ) -> None:
     message = ask(base, hub, tmp_path)
     assert says in message and base in message
+
+
+def test_a_downloaded_base_is_found_again_without_network(hub: str, tmp_path: Path) -> None:
+    assert "kind='hub'" in ask("owner/sdxl", hub, tmp_path) and "variant='fp16'" in ask(
+        "owner/sdxl", hub, tmp_path
+    )
+    assert "kind='hub'" in ask("owner/sdxl", "http://127.0.0.1:9", tmp_path, HF_HUB_OFFLINE="1")
 
 
 def test_no_network_says_so_and_what_works_without(tmp_path: Path) -> None:

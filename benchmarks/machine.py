@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 PACKAGES = ("diffusers", "peft", "transformers")
+MEASURED = ("trainer/*.py", "benchmarks/*.py")  # the code that figures depend on
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -33,7 +34,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
     """What somebody needs to judge a figure, or to measure it again."""
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": (_git("status", "--porcelain", "--", "*.py") or "").splitlines(),
+        "uncommitted_changes": (_git("status", "--porcelain", "--", *MEASURED) or "").splitlines(),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,

@@ -66,7 +66,11 @@ def _comparisons(result: StepResult) -> list[str]:
 def _comparison(row: Row) -> str:
     percent = f"{100 * (row.ratio.median - 1):+.1f} %"
     if row.name.endswith(AGAIN):
-        return f"A/A: {percent} between two turns of the same; less than that means nothing."
+        low, high = (100 * (ratio - 1) for ratio in (row.ratio.low, row.ratio.high))
+        return (
+            f"A/A: {percent} between two turns of the same, quartiles {low:+.1f} to {high:+.1f} %: "
+            "differences within these are noise."
+        )
     if row.name.startswith("ours"):
         return f"{row.name} after launch: {percent}."
     return f"Ours is {row.ratio.median:.2f} times as fast as {row.name}."

@@ -128,19 +128,25 @@ def fit(
 
 
 def _backward(task: Task, step: int, scaler: GradScaler) -> float:
-    """Accumulate the gradient of the whole step; return its loss."""
-    total = 0.0
+    """Accumulate the gradient of the whole step; return its loss.
+
+    The losses are read back once, after the last micro-batch: each reading would wait for a GPU.
+    """
+    losses, shares, names = [], [], []
     for part in task.micro_losses(step):
-        value = part.loss.item()
-        if not math.isfinite(value):
-            raise NonFiniteError(
-                f"the loss is {value} at step {step + 1} on {', '.join(part.names)}. Lower "
-                "--optim.learning-rate, or use --model.precision bf16 or fp32."
-            )
         scaled: Tensor = scaler.scale(part.loss * part.share)
         scaled.backward()  # type: ignore[no-untyped-call]
-        total += value * part.share
-    return total
+        losses.append(part.loss.detach())
+        shares.append(part.share)
+        names.append(part.names)
+    values: list[float] = torch.stack(losses).tolist()
+    for value, photos in zip(values, names, strict=True):
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"the loss is {value} at step {step + 1} on {', '.join(photos)}. Lower "
+                "--optim.learning-rate, or use --model.precision bf16 or fp32."
+            )
+    return sum(value * share for value, share in zip(values, shares, strict=True))
 
 
 def _update(trained: Trained, max_norm: float) -> float:

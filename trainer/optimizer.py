@@ -24,7 +24,7 @@ def build_optimizer(adapter: Adapter, config: OptimConfig) -> Optimizer:
         groups.append({"params": directions, "weight_decay": 0.0})
     common: dict[str, Any] = {"lr": config.learning_rate, "betas": config.betas}
     if config.optimizer == "adamw":
-        return AdamW(groups, **common)
+        return AdamW(groups, **common, fused=True)  # one kernel for all layers
     if config.optimizer == "adamw-8bit":
         return _optional("bitsandbytes.optim", "AdamW8bit", config)(groups, **common)  # type: ignore[no-any-return]
     return _optional("prodigyopt", "Prodigy", config)(groups, **common)  # type: ignore[no-any-return]

@@ -112,13 +112,20 @@ class Batch:
     length: int
 
 
+def even_timesteps(n: int, rng: torch.Generator) -> Tensor:
+    """n timesteps spread evenly over the thousand from a random start: the same mean loss as
+    independent ones, with less noise in it (Kingma et al. 2021, section I.1)."""
+    shares = (torch.rand((), generator=rng) + torch.arange(n) / n) % 1
+    return (1000 * shares).long().clamp(max=999)
+
+
 def draw_batch(step: int, fit: DenoiserFit, n: int, shape: torch.Size) -> Batch:
     """All chance of one step, decided by seed and step alone."""
     rng = generator_at(step, fit)
     return Batch(
         rows=torch.randint(n, (fit.batch_size,), generator=rng),
         noise=torch.randn((fit.batch_size, *shape), generator=rng),
-        timesteps=torch.randint(1000, (fit.batch_size,), generator=rng),
+        timesteps=even_timesteps(fit.batch_size, rng),
         dropped=torch.rand(fit.batch_size, generator=rng) < fit.caption_dropout,
         length=77 if torch.rand((), generator=rng) < fit.full_length_share else fit.short_length,
     )

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
-from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from trainer.config import ASSETS, SDXL_BASE, ModelConfig
 from trainer.errors import BaseModelError, ConfigError
@@ -121,7 +120,8 @@ def load_sdxl(base: str, config: ModelConfig) -> SDXL:
     _require_four_channels(pipeline, location)
     sdxl = SDXL(base, _freeze(pipeline), device, dtype)
     _place(sdxl, fp16_vae=_is_fp16_fix(location, config, dtype))
-    _set_attention(sdxl, config.attention)
+    if config.attention == "xformers":
+        sdxl.unet.enable_xformers_memory_efficient_attention()
     if config.gradient_checkpointing:
         sdxl.unet.enable_gradient_checkpointing()
     return sdxl
@@ -226,13 +226,3 @@ def _place(sdxl: SDXL, fp16_vae: bool) -> None:
         sdxl.vae.to(sdxl.dtype if fp16_vae else torch.float32)
     if sdxl.device.type == "cuda":
         sdxl.unet.to(memory_format=torch.channels_last)
-
-
-def _set_attention(sdxl: SDXL, attention: str) -> None:
-    if attention == "xformers":
-        sdxl.unet.enable_xformers_memory_efficient_attention()
-    elif sdxl.device.type == "cpu" and sdxl.resolution < 512:
-        # Torch's fused attention is slow backwards on a CPU at small sizes (measured: 2 x here).
-        sdxl.unet.set_attn_processor(AttnProcessor())
-    else:
-        sdxl.unet.set_attn_processor(AttnProcessor2_0())

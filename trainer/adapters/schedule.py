@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -116,14 +115,6 @@ class LaunchSchedule:
         due, config = self.prelaunch_steps, self.adapter.config
         restarted = config.restarts and due is not None and step >= due
         return config.lr_post if restarted else 1.0
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must keep, also if its number of steps is changed."""
-        return {"prelaunch_steps": self.prelaunch_steps}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the launch step of the run that is resumed."""
-        self.prelaunch_steps = state["prelaunch_steps"]
 
     @torch.no_grad()
     def _launch(self, step: int, optimizer: Optimizer) -> LaunchReport:

@@ -28,6 +28,7 @@ from trainer.data.subject import fill, read_subject
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json
 from trainer.loop import FitConfig, Hooks, StepReport, Trained, fit
+from trainer.memory import give_back_freed_memory
 from trainer.optimizer import build_optimizer
 from trainer.reporting import RunLog, SaveClock
 from trainer.run import Run, Subject, new_run_folder
@@ -42,6 +43,9 @@ from trainer.sdxl.publish import publish
 from trainer.sdxl.sample import SamplingConfig
 from trainer.sdxl.task import DreamBoothTask, Prior
 from trainer.seeds import mix
+
+SLOW_STEP = 2.0
+"""Seconds; after a step of a large model the memory it freed is given back, which takes a while."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,8 @@ class _Journal:
             self._preview(0)
 
     def on_step(self, report: StepReport) -> None:
+        if report.seconds > SLOW_STEP:
+            give_back_freed_memory()
         self.log.write_step(report)
         self.watch.on_step(report)
         self._preview(report.step)

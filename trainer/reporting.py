@@ -7,12 +7,10 @@ import json
 import time
 from typing import Any
 
-import psutil
-import torch
-
 from trainer.config import CheckpointConfig
 from trainer.files import write_text
 from trainer.loop import StepReport
+from trainer.memory import memory_gib
 from trainer.run import Run
 
 
@@ -60,13 +58,6 @@ def _launch_row(report: StepReport) -> dict[str, Any]:
         "probe_difference": launch.probe_difference,
         "directions": {path: dataclasses.asdict(row) for path, row in launch.layers.items()},
     }
-
-
-def memory_gib() -> float:
-    """Most GPU memory this process has held, or on a CPU what it holds now; GiB."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**30
-    return float(psutil.Process().memory_info().rss) / 2**30
 
 
 class SaveClock:

@@ -35,8 +35,12 @@ def generator_at(step: int, config: FitConfig) -> torch.Generator:
     return torch.Generator().manual_seed(config.seed * 1_000_003 + step)
 
 
-BORDER_LAYERS = ("embed", "conv_in", "conv_out", "conv1", "quant_conv", "class_", "positional")
-"""Names of weights at the borders of a net, which Muon is not meant for."""
+BORDER_LAYERS = (
+    *("embed", "conv_in", "conv_out", "conv1", "quant_conv", "class_", "positional"),
+    "text_encoder",
+)
+"""Names of weights that Muon is not meant for: the borders of a net, and the small text towers,
+whose states it inflated."""
 
 
 def is_hidden_matrix(name: str, weight: Tensor) -> bool:

@@ -20,11 +20,25 @@ from trainer.embedded_base.captions import Thing, caption
 from trainer.embedded_base.concepts import COLOURS, PATTERNS
 
 SIDE = 64
-SIZES: dict[str | None, tuple[int, int]] = {"small": (18, 26), None: (34, 48), "large": (52, 60)}
+SIZES: dict[str | None, tuple[int, int]] = {"small": (18, 26), None: (38, 48), "large": (52, 60)}
 """Pixels of an object's longer side."""
 OPENINGS = ("a picture of", "a photo of", "a drawing of")
 Picture = NDArray[np.uint8]
 """(64, 64, 3)."""
+
+
+Place = tuple[float, float, int]
+"""Centre and longer side in pixels."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scene will show."""
+
+    things: tuple[Thing, ...]
+    places: tuple[tuple[Thing, Place], ...]
+    background: str
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -46,26 +60,33 @@ class Composer:
             self.sprites[sprite.concept].append(sprite)
         self.concepts = sorted(self.sprites)
 
+    def plan(self, seed: int, index: int) -> Plan:
+        """What scene `index` of the endless set that `seed` decides will show."""
+        return self._plan(np.random.default_rng([seed, index]))
+
     def scene(self, seed: int, index: int) -> Scene:
-        """Scene `index` of the endless set that `seed` decides."""
+        """Plan and draw."""
         rng = np.random.default_rng([seed, index])
-        ground = (
-            str(rng.choice(PATTERNS)) if rng.random() < 0.25 else str(rng.choice(list(COLOURS)))
-        )
+        plan = self._plan(rng)
+        canvas = background(plan.background, SIDE, rng)
+        for thing, (x, y, size) in plan.places:
+            paste(canvas, self._sprite(thing, rng), x, y, size, COLOURS.get(thing.tint or ""), rng)
+        picture = np.round(canvas).astype(np.uint8)
+        return Scene(picture, plan.caption, plan.things, plan.background)
+
+    def _plan(self, rng: Rng) -> Plan:
+        names = PATTERNS if rng.random() < 0.2 else tuple(COLOURS)
+        ground = str(rng.choice(names))
         kind = rng.random()
-        if kind < 0.12:
+        if kind < 0.08:
             things, places, side = self._pair(rng)
-        elif kind < 0.22:
+        elif kind < 0.16:
             things, places, side = self._several(rng)
         else:
             things, places, side = self._single(rng)
-        canvas = background(ground, SIDE, rng)
-        for thing, (x, y, size) in places:
-            paste(canvas, self._sprite(thing, rng), x, y, size, COLOURS.get(thing.tint or ""), rng)
         said = ground if rng.random() < 0.92 else None
         opening = str(rng.choice(OPENINGS)) if rng.random() < 0.15 else ""
-        text = caption(things, said, side, opening)
-        return Scene(np.round(canvas).astype(np.uint8), text, things, ground)
+        return Plan(things, tuple(places), ground, caption(things, said, side, opening))
 
     def _sprite(self, thing: Thing, rng: Rng) -> Image.Image:
         designs = self.sprites[thing.concept]
@@ -73,12 +94,12 @@ class Composer:
 
     def _single(self, rng: Rng) -> Layout:
         tint = str(rng.choice(list(COLOURS))) if rng.random() < 0.12 else None
-        size = (None, "small", "large")[rng.choice(3, p=(0.55, 0.15, 0.3))]
+        size = (None, "small", "large")[rng.choice(3, p=(0.6, 0.12, 0.28))]
         thing = Thing(str(rng.choice(self.concepts)), tint, size)
         pixels = int(rng.integers(*SIZES[size]))
         side = None
-        x, y = SIDE / 2 + rng.uniform(-4, 4, size=2)
-        if size != "large" and rng.random() < 0.3:
+        x, y = SIDE / 2 + rng.uniform(-3, 3, size=2)
+        if size != "large" and rng.random() < 0.25:
             side = str(rng.choice(["left", "right", "top", "bottom"]))
             far = SIDE / 2 - pixels / 2 - 2
             x = {"left": SIDE / 2 - far, "right": SIDE / 2 + far}.get(side, x)
@@ -109,8 +130,6 @@ class Composer:
         return (thing,), places, None
 
 
-Place = tuple[float, float, int]
-"""Centre and longer side in pixels."""
 Layout = tuple[tuple[Thing, ...], list[tuple[Thing, Place]], str | None]
 
 

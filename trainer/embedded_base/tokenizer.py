@@ -16,6 +16,7 @@ from pathlib import Path
 
 import open_clip
 from open_clip.tokenizer import bytes_to_unicode
+from torch import Tensor
 from transformers import CLIPTokenizer
 
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
@@ -82,6 +83,14 @@ def build_tokenizer(words: Iterable[str]) -> CLIPTokenizer:
         pad_token=EOS,
         model_max_length=CONTEXT_LENGTH,
     )
+
+
+def token_ids(tokenizer: CLIPTokenizer, prompts: list[str], length: int = CONTEXT_LENGTH) -> Tensor:
+    """(n, length), padded as the stock pipeline pads."""
+    ids: Tensor = tokenizer(
+        prompts, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    ).input_ids
+    return ids
 
 
 def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path, words: Iterable[str]) -> None:

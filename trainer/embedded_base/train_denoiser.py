@@ -17,11 +17,11 @@ from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from trainer.embedded_base.architecture import build_pipeline
 from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig, DenoiserFit
 from trainer.embedded_base.fitting import Fitting, generator_at
 from trainer.embedded_base.scenes import SIDE, Composer, render
+from trainer.embedded_base.tokenizer import token_ids
 from trainer.embedded_base.train_autoencoder import to_tensor
 
 TIME_IDS = (SIDE, SIDE, 0, 0, SIDE, SIDE)
@@ -48,7 +48,10 @@ def build_scenes(
     path = config.paths.cache / "denoiser" / "scenes.safetensors"
     if not path.exists():
         fit = config.denoiser
-        composer = Composer(load_atlas(config.paths.cache))
+        known = load_atlas(config.paths.cache)
+        composer = Composer(
+            [s for s in known if s.concept in fit.concepts and s.design in fit.designs]
+        )
         latents, captions = [], []
         vae = vae.to(fit.device).eval()
         for first in range(0, fit.scenes, ENCODE_AT_ONCE):
@@ -58,19 +61,11 @@ def build_scenes(
                 means = vae.encode(to_tensor(drawn).to(fit.device)).latent_dist.mode()
             latents.append((means * vae.config.scaling_factor).cpu())
             captions.extend(said)
-        ids = token_ids(pipe, ["", *captions])
+        ids = token_ids(pipe.tokenizer, ["", *captions])
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({"latents": torch.cat(latents).contiguous(), "token_ids": ids}, path)
     state = load_file(path)
     return LatentScenes(state["latents"], state["token_ids"][1:], state["token_ids"][0])
-
-
-def token_ids(pipe: StableDiffusionXLPipeline, prompts: list[str]) -> Tensor:
-    """(n, 77), padded as the stock pipeline pads."""
-    ids: Tensor = pipe.tokenizer(
-        prompts, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
-    ).input_ids
-    return ids
 
 
 class Denoiser(nn.Module):
@@ -131,10 +126,17 @@ def draw_batch(step: int, fit: DenoiserFit, n: int, shape: torch.Size) -> Batch:
     )
 
 
-def train_denoiser(config: BaseConfig, vae: AutoencoderKL, until: int | None = None) -> Path:
-    """Train (or go on) and save the pipeline with the running mean of the weights, in fp32."""
+def train_denoiser(
+    config: BaseConfig,
+    vae: AutoencoderKL,
+    pipe: StableDiffusionXLPipeline,
+    until: int | None = None,
+) -> Path:
+    """Train the UNet (or go on) and save the pipeline with the mean of its weights, in fp32.
+
+    `pipe` holds the trained, frozen text towers.
+    """
     fit = config.denoiser
-    pipe = build_pipeline(config.architecture, fit.seed)
     scenes = build_scenes(config, vae, pipe)
     alphas = pipe.scheduler.alphas_cumprod.float()
     weights = min_snr_weight(alphas, fit.snr_gamma)

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from open_clip.model import CLIP
 from torch import Tensor
-from transformers import CLIPTokenizer
 
 from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.captions import article, background_words, caption
@@ -22,7 +21,7 @@ from trainer.embedded_base.config import BaseConfig
 from trainer.embedded_base.fitting import Fitting, generator_at
 from trainer.embedded_base.scenes import Composer, Scene
 from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
-from trainer.embedded_base.tokenizer import build_tokenizer
+from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
 from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, to_tensor
 
 MAX_LOGIT_SCALE = 4.6
@@ -32,9 +31,9 @@ MAX_LOGIT_SCALE = 4.6
 def words_of(scene: Scene, rng: np.random.Generator) -> str:
     """The scene's caption, or now and then only its objects or only its background."""
     chance = rng.random()
-    if chance < 0.25:
+    if chance < 0.45:
         return caption(scene.things, None)
-    return background_words(scene.background) if chance < 0.35 else scene.caption
+    return background_words(scene.background) if chance < 0.52 else scene.caption
 
 
 def augment(pictures: Tensor, rng: torch.Generator) -> Tensor:
@@ -68,20 +67,12 @@ def zero_shot_accuracy(
 ) -> float:
     """Share of pictures whose nearest `a <concept>` is the true one."""
     tokenizer = build_tokenizer(vocabulary_words())
-    ids = _ids(tokenizer, [f"{article(c)} {c}" for c in concepts])
+    ids = token_ids(tokenizer, [f"{article(c)} {c}" for c in concepts], CONTEXT_LENGTH)
     with torch.no_grad():
         texts = model.encode_text(ids, normalize=True)
         images = model.encode_image(pictures, normalize=True)
     best = (images @ texts.T).argmax(dim=1).tolist()
     return float(np.mean([concepts[i] == name for i, name in zip(best, truth, strict=True)]))
-
-
-def _ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
-    encoded = tokenizer(
-        texts, padding="max_length", max_length=CONTEXT_LENGTH, truncation=True, return_tensors="pt"
-    )
-    ids: Tensor = encoded.input_ids
-    return ids
 
 
 def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
@@ -99,7 +90,7 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
         captions = [words_of(scene, said) for scene in scenes]
         drawn = to_tensor(np.stack([scene.picture for scene in scenes]))
         pictures = augment(drawn, generator_at(step, fit)).to(fit.device)
-        ids = _ids(tokenizer, captions).to(fit.device)
+        ids = token_ids(tokenizer, captions, CONTEXT_LENGTH).to(fit.device)
         with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
             images = model.encode_image(pictures, normalize=True)
             texts = model.encode_text(ids, normalize=True)

@@ -8,12 +8,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from trainer.embedded_base.architecture import build_autoencoder, build_scheduler
-from trainer.embedded_base.config import ArchitectureConfig, BaseConfig, DenoiserFit, Paths
+from trainer.embedded_base.architecture import build_autoencoder, build_pipeline, build_scheduler
+from trainer.embedded_base.config import (
+    ArchitectureConfig,
+    BaseConfig,
+    DenoiserFit,
+    Paths,
+    TowersFit,
+)
 from trainer.embedded_base.muon import orthogonalise
 from trainer.embedded_base.train_autoencoder import SDXL_SCALING_FACTOR, normalise_latents
 from trainer.embedded_base.train_denoiser import min_snr_weight, train_denoiser
 from trainer.embedded_base.train_scorer import contrastive_loss
+from trainer.embedded_base.train_towers import attributes, train_towers
 
 TINY = ArchitectureConfig(
     autoencoder_channels=(8, 8, 8),
@@ -25,7 +32,9 @@ TINY = ArchitectureConfig(
 
 
 def tiny_config(cache) -> BaseConfig:
-    fit = DenoiserFit(steps=4, batch_size=2, scenes=6, checkpoint_every=2, log_every=2)
+    fit = DenoiserFit(
+        steps=4, batch_size=2, scenes=6, checkpoint_every=2, log_every=2, designs=("one", "two")
+    )
     return BaseConfig(paths=Paths(cache=cache), architecture=TINY, denoiser=fit)
 
 
@@ -37,11 +46,11 @@ def test_two_and_two_steps_equal_four_steps_bitwise(cache, tmp_path):
     torch.manual_seed(0)
     vae = build_autoencoder(TINY)
     config = tiny_config(cache)
-    train_denoiser(config, vae)
+    train_denoiser(config, vae, build_pipeline(TINY, 0))
     straight = trained_weights(config)
     (cache / "denoiser").rename(tmp_path / "straight")
-    train_denoiser(config, vae, until=2)
-    train_denoiser(config, vae)
+    train_denoiser(config, vae, build_pipeline(TINY, 0), until=2)
+    train_denoiser(config, vae, build_pipeline(TINY, 0))
     resumed = trained_weights(config)
     assert straight.keys() == resumed.keys()
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
@@ -50,9 +59,9 @@ def test_two_and_two_steps_equal_four_steps_bitwise(cache, tmp_path):
 def test_a_finished_run_only_hands_out_its_result(cache):
     config = tiny_config(cache)
     vae = build_autoencoder(TINY)
-    train_denoiser(config, vae)
+    train_denoiser(config, vae, build_pipeline(TINY, 0))
     before = trained_weights(config)
-    train_denoiser(replace(config, denoiser=replace(config.denoiser, seed=0)), vae)
+    train_denoiser(config, vae, build_pipeline(TINY, 1))
     assert all(torch.equal(before[key], value) for key, value in trained_weights(config).items())
 
 
@@ -92,3 +101,23 @@ def test_equal_captions_are_all_right_answers():
     loss = contrastive_loss(features, features, torch.tensor(50.0), ["a", "a", "b"])
     # two right answers of equal weight cannot do better than ln 2
     assert float(loss) == pytest.approx(2 / 3 * 0.6931, abs=1e-3)
+
+
+def test_attributes_are_what_the_caption_names():
+    concepts = ("dog", "apple", "race car")
+    named = attributes("two red apples on a red background", concepts)
+    plain = attributes("two apples on a red background", concepts)
+    assert named[:3].tolist() == [0, 1, 0]
+    assert named.sum() == 4  # the object, its count, its tint, the background
+    assert plain.sum() == 3
+    assert attributes("a small race car on the left in the snow", concepts).sum() == 4
+    assert attributes("", concepts).sum() == 0
+
+
+def test_the_towers_learn_and_come_out_frozen(cache):
+    fit = TowersFit(steps=3, batch_size=4, checkpoint_every=2, log_every=2)
+    pipe = train_towers(replace(tiny_config(cache), towers=fit))
+    assert not any(p.requires_grad for p in pipe.text_encoder_2.parameters())
+    again = train_towers(replace(tiny_config(cache), towers=fit))
+    one, other = pipe.text_encoder.state_dict(), again.text_encoder.state_dict()
+    assert all(torch.equal(one[key], other[key]) for key in one)

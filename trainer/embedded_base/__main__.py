@@ -1,11 +1,12 @@
 """``python -m trainer.embedded_base STAGE [options]``: rebuild the embedded base, stage by stage.
 
-Each stage goes on from its last checkpoint. In order: atlas, autoencoder, denoiser (and beside it
-decoder, scorer, subjects), export, preview.
+Each stage goes on from its last checkpoint. In order: atlas, autoencoder, towers, denoiser (and
+beside it decoder, scorer, subjects), export, preview.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,61 +15,76 @@ import tyro
 from trainer.embedded_base.config import BaseConfig
 
 Stage = Literal[
-    "atlas", "autoencoder", "decoder", "denoiser", "scorer", "subjects", "export", "preview"
+    "atlas",
+    "autoencoder",
+    "decoder",
+    "towers",
+    "denoiser",
+    "scorer",
+    "subjects",
+    "export",
+    "preview",
 ]
 
 
-def run(
-    stage: tyro.conf.Positional[Stage], config: BaseConfig, sheet: Path = Path("grid.png")
-) -> None:
-    """Run one stage.
+@dataclass(frozen=True)
+class Command(BaseConfig):
+    """Rebuild the embedded base, stage by stage. Each stage goes on from its last checkpoint.
 
-    Args:
-        stage: What to build.
-        config: Sizes, paths and training runs.
-        sheet: Where the stage `preview` writes its picture.
+    In order: atlas, autoencoder, towers, denoiser (and beside it decoder, scorer, subjects),
+    export, preview.
     """
-    cache = config.paths.cache
-    if stage == "atlas":
+
+    stage: tyro.conf.Positional[Stage] = "atlas"
+    """What to build."""
+    sheet: Path = Path("grid.png")
+    """Where the stage `preview` writes its picture."""
+
+
+def run(command: Command) -> None:
+    """Run one stage; each imports what it needs, for some need torch and some the npm packages."""
+    cache = command.paths.cache
+    if command.stage == "atlas":
         from trainer.embedded_base.atlas import build_atlas
 
         build_atlas(cache)
-    elif stage == "autoencoder":
+    elif command.stage == "autoencoder":
         from trainer.embedded_base.train_autoencoder import train_autoencoder
 
-        train_autoencoder(config)
-    elif stage == "decoder":
+        train_autoencoder(command)
+    elif command.stage == "decoder":
         from trainer.embedded_base.train_decoder import train_decoder
 
-        train_decoder(config)
-    elif stage == "denoiser":
+        train_decoder(command)
+    elif command.stage == "towers":
+        from trainer.embedded_base.train_towers import train_towers
+
+        train_towers(command)
+    elif command.stage == "denoiser":
         from diffusers import AutoencoderKL
 
         from trainer.embedded_base.train_denoiser import train_denoiser
+        from trainer.embedded_base.train_towers import train_towers
 
-        train_denoiser(config, AutoencoderKL.from_pretrained(cache / "autoencoder" / "vae"))
-    elif stage == "scorer":
+        vae = AutoencoderKL.from_pretrained(cache / "autoencoder" / "vae")
+        train_denoiser(command, vae, train_towers(command))
+    elif command.stage == "scorer":
         from trainer.embedded_base.train_scorer import train_scorer
 
-        train_scorer(config)
-    elif stage == "subjects":
+        train_scorer(command)
+    elif command.stage == "subjects":
         from trainer.embedded_base.subjects import build_subjects
 
-        build_subjects(cache, config.paths.subjects)
-    elif stage == "export":
+        build_subjects(cache, command.paths.subjects)
+    elif command.stage == "export":
         from trainer.embedded_base.export import export
 
-        export(config)
+        export(command)
     else:
         from trainer.embedded_base.preview import preview
 
-        preview(config.paths.pipeline, sheet)
-
-
-def main() -> None:
-    """Parse the command line and run."""
-    tyro.cli(run, description=__doc__, config=(tyro.conf.OmitArgPrefixes,))
+        preview(command.paths.pipeline, command.sheet)
 
 
 if __name__ == "__main__":
-    main()
+    run(tyro.cli(Command))

@@ -45,7 +45,7 @@ class Sprite:
 
 def fetch(package: str, cache: Path) -> Path:
     """Unpack an npm package below `cache` (once) and give its folder."""
-    folder = cache / "packages" / package.replace("@", "").replace("/", "-")
+    folder = cache / "packages" / package.lstrip("@").replace("/", "-").replace("@", "-")
     if not folder.exists():
         cache.mkdir(parents=True, exist_ok=True)
         packed = subprocess.run(

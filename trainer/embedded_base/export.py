@@ -40,10 +40,13 @@ def check_sizes(sizes: dict[Path, int]) -> None:
         raise ValueError(f"weights over the budget of {limits}: {'; '.join(large)}")
 
 
-def load_as_fp32(path: Path) -> None:
-    """Let a text tower stored in fp16 load in fp32 unless asked otherwise, as the UNet does."""
+def tidy_config(path: Path) -> None:
+    """Forget the path of the machine that wrote it; let a text tower stored in fp16 load in fp32
+    unless asked otherwise, as the UNet does."""
     about = json.loads(path.read_text(encoding="utf-8"))
-    about["dtype"] = "float32"
+    about.pop("_name_or_path", None)
+    if "dtype" in about:
+        about["dtype"] = "float32"
     path.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
@@ -55,8 +58,9 @@ def export(config: BaseConfig) -> None:
     pipe.to(dtype=torch.float16).save_pretrained(config.paths.pipeline)
     for name in ("tokenizer", "tokenizer_2"):
         save_tokenizer(pipe.tokenizer, config.paths.pipeline / name, vocabulary_words())
-    for name in ("text_encoder", "text_encoder_2"):
-        load_as_fp32(config.paths.pipeline / name / "config.json")
+    for path in config.paths.pipeline.rglob("*.json"):
+        if path.stem in ("config", "model_index"):
+            tidy_config(path)
     for path in weight_sizes(config.paths.pipeline, config.paths.scorer):
         path.chmod(0o644)
     check_sizes(weight_sizes(config.paths.pipeline, config.paths.scorer))

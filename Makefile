@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint install
+.PHONY: demo test test-slow lint install base
 
 demo: install
 	$(BIN)/python -m eval.demo
@@ -25,3 +25,9 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .[test]
 	touch $@
+
+# Rebuild the embedded base; needs npm. Every stage goes on from its last checkpoint.
+STAGES := atlas autoencoder towers denoiser decoder scorer subjects export preview
+base: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[base]
+	for stage in $(STAGES); do $(BIN)/python -m trainer.embedded_base $$stage || exit 1; done

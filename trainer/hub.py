@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,  # of the client that the hub's library uses
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 
 from trainer.errors import UserError
 
-UNREACHABLE = (OfflineModeIsEnabled, HfHubHTTPError, ConnectionError, httpx.HTTPError)
+UNREACHABLE = (OfflineModeIsEnabled, HfHubHTTPError, ConnectionError, HTTPError)
 """What the hub's library raises where there is no network, or no sensible answer."""
 
 

@@ -20,7 +20,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from trainer.embedded_base.concepts import vocabulary_words
 from trainer.embedded_base.config import ArchitectureConfig
-from trainer.embedded_base.tokenizer import CONTEXT_LENGTH, build_tokenizer
+from trainer.embedded_base.tokenizer import build_tokenizer
+from trainer.sdxl.tokenizer import CONTEXT_LENGTH
 
 TIME_ID_DIM = 32
 N_TIME_IDS = 6

@@ -9,28 +9,20 @@ is kept whenever one of our words needs it, so our words are cut exactly as full
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import open_clip
-from open_clip.tokenizer import bytes_to_unicode
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-BOS, EOS = "<|startoftext|>", "<|endoftext|>"
-CONTEXT_LENGTH = 77
-N_CLIP_MERGES = 49152 - 256 - 2
-
-Merge = tuple[str, str]
-
-
-def clip_merges() -> list[Merge]:
-    """All merges of CLIP BPE in rank order."""
-    path = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
-    lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
-    return [(pair[0], pair[1]) for pair in map(str.split, lines[1 : N_CLIP_MERGES + 1])]
+from trainer.sdxl.tokenizer import (
+    CONTEXT_LENGTH,
+    Merge,
+    clip_merges,
+    clip_tokenizer,
+    clip_vocabulary,
+)
 
 
 def merges_of(word: str, ranks: dict[Merge, int]) -> set[Merge]:
@@ -59,30 +51,15 @@ def _merge(pieces: list[str], pair: Merge) -> list[str]:
     return merged
 
 
-def trimmed_vocabulary(words: Iterable[str]) -> tuple[dict[str, int], list[Merge]]:
-    """Vocabulary and merges that cut `words` as CLIP does; specials last, as in CLIP.
-
-    open_clip pools its text tower at the highest id, so the end token must be the last one.
-    """
+def trimmed_merges(words: Iterable[str]) -> list[Merge]:
+    """The merges, in rank order, that cut `words` as CLIP does."""
     ranks = {merge: rank for rank, merge in enumerate(clip_merges())}
-    kept = sorted(set().union(*(merges_of(word, ranks) for word in words)), key=ranks.__getitem__)
-    letters = list(bytes_to_unicode().values())
-    tokens = [*letters, *(f"{c}</w>" for c in letters), *("".join(m) for m in kept), BOS, EOS]
-    return {token: i for i, token in enumerate(dict.fromkeys(tokens))}, kept
+    return sorted(set().union(*(merges_of(word, ranks) for word in words)), key=ranks.__getitem__)
 
 
 def build_tokenizer(words: Iterable[str]) -> CLIPTokenizer:
     """A stock transformers tokenizer over the trimmed vocabulary."""
-    vocab, merges = trimmed_vocabulary(words)
-    return CLIPTokenizer(
-        vocab=vocab,
-        merges=merges,
-        bos_token=BOS,
-        eos_token=EOS,
-        unk_token=EOS,
-        pad_token=EOS,
-        model_max_length=CONTEXT_LENGTH,
-    )
+    return clip_tokenizer(trimmed_merges(words))
 
 
 def token_ids(tokenizer: CLIPTokenizer, prompts: list[str], length: int = CONTEXT_LENGTH) -> Tensor:
@@ -97,7 +74,8 @@ def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path, words: Iterable[str])
     """Write the folder that both `CLIPTokenizer.from_pretrained` and `AutoTokenizer` read."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
-    vocab, merges = trimmed_vocabulary(words)
-    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
+    merges = trimmed_merges(words)
+    vocabulary = json.dumps(clip_vocabulary(merges), ensure_ascii=False)
+    (folder / "vocab.json").write_text(vocabulary, encoding="utf-8")
     lines = ["#version: 0.2", *(" ".join(merge) for merge in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

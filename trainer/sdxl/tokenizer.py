@@ -27,16 +27,20 @@ def clip_merges() -> list[Merge]:
     return [(pair[0], pair[1]) for pair in map(str.split, lines[1 : _NUM_MERGES + 1])]
 
 
+def clip_vocabulary(merges: list[Merge]) -> dict[str, int]:
+    """Ids of all tokens that `merges` make; the end token is last, where CLIP's towers look."""
+    letters = list(bytes_to_unicode().values())
+    tokens = [*letters, *(f"{c}</w>" for c in letters), *("".join(m) for m in merges), START, END]
+    return {token: index for index, token in enumerate(dict.fromkeys(tokens))}
+
+
 def clip_tokenizer(merges: list[Merge], pad_token: str = END) -> CLIPTokenizer:
     """A CLIP tokenizer over `merges`; all of them give CLIP's own ids.
 
-    The end token has the highest id, where CLIP's text tower looks for it. SDXL pads its first
-    tower with the end token and its second with "!".
+    SDXL pads its first tower with the end token and its second with "!".
     """
-    letters = list(bytes_to_unicode().values())
-    tokens = [*letters, *(f"{c}</w>" for c in letters), *("".join(m) for m in merges), START, END]
     return CLIPTokenizer(
-        vocab={token: index for index, token in enumerate(dict.fromkeys(tokens))},
+        vocab=clip_vocabulary(merges),
         merges=merges,
         bos_token=START,
         eos_token=END,

@@ -20,7 +20,7 @@ from trainer.errors import ConfigError
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 EMBEDDED_BASE = "embedded"
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-BUNDLED_SUBJECT = ASSETS / "subjects" / "teapot"
+BUNDLED_SUBJECT = ASSETS / "subjects" / "duck"
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,8 @@ _DEMO = DreamBoothConfig(
     photos=BUNDLED_SUBJECT,
     base=EMBEDDED_BASE,
     adapter=AdapterConfig(rank=8, alpha=8),
-    optim=OptimConfig(steps=500, learning_rate=1e-3),
-    preview=PreviewConfig(every=100, guidance_scale=3.0),
+    optim=OptimConfig(steps=1000, learning_rate=1e-3),
+    preview=PreviewConfig(every=250, guidance_scale=3.0),
 )
 _PAPER = DreamBoothConfig(
     adapter=AdapterConfig(rank=4, alpha=4, prelaunch_steps=100),

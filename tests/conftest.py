@@ -6,7 +6,6 @@ A skip hides a failure, so with CI set any skip fails the run except those of th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,11 @@ from trainer.sdxl.load import SDXL, load_sdxl
 
 ROOT = Path(__file__).resolve().parent.parent
 MAY_SKIP = {"gpu", "shared_data", "slow"}
+
+
+def pytest_configure() -> None:
+    """Bitwise promises are made for a fixed number of threads; tiny models are fastest on one."""
+    torch.set_num_threads(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,15 +67,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def shared_data() -> Path:
     """The photos and texts beside the checkout; only for tests marked shared_data."""
     return _shared_data()
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Bitwise promises are made for a fixed number of threads; tiny models are fastest on one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -60,13 +60,8 @@ def stop_after(step: int) -> Watch:
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One uninterrupted run that all comparisons share."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("straight")
-    try:
-        return train(config(folder, preview=PreviewConfig(every=2, num_inference_steps=2)))
-    finally:
-        torch.set_num_threads(before)
+    return train(config(folder, preview=PreviewConfig(every=2, num_inference_steps=2)))
 
 
 def tensors(run: Run) -> dict[str, torch.Tensor]:

@@ -67,7 +67,9 @@ def _launched_layers(native: NativeFile) -> dict[str, tuple[int, ...]]:
 def require_comparable(subjects: Sequence[LaunchedDirections]) -> None:
     """Refuse what cannot be compared by index; ConfigError names the runs."""
     if len(subjects) < 2:
-        raise ConfigError("give at least two runs to compare.")
+        raise ConfigError(
+            f"{len(subjects)} run given: give at least two runs of the same base to compare."
+        )
     bases: dict[str, list[str]] = {}
     for subject in subjects:
         bases.setdefault(subject.base_fingerprint, []).append(subject.name)

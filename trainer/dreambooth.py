@@ -25,7 +25,7 @@ from trainer.checkpoints import newest_checkpoint, write_checkpoint
 from trainer.config import CheckpointConfig, DreamBoothConfig
 from trainer.data.keep import keep_subject
 from trainer.data.subject import fill, read_subject
-from trainer.errors import ArtifactError, ConfigError
+from trainer.errors import ArtifactError, ConfigError, PhotoError
 from trainer.files import write_json
 from trainer.loop import FitConfig, Hooks, StepReport, Trained, fit
 from trainer.memory import give_back_freed_memory
@@ -71,6 +71,8 @@ def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
             "--photos is missing: give the folder with the photos of your subject, or "
             "`--preset demo` for the bundled one."
         )
+    if not config.photos.exists():  # said now, not after gigabytes have been loaded
+        raise PhotoError(f"--photos {config.photos} does not exist. Give a folder with photos.")
     _require_new(config.run)
     sdxl = load_sdxl(config.base, config.model)
     resolution = config.subject.resolution or sdxl.resolution
@@ -89,8 +91,8 @@ def resume(path: Path, watch: Watch | None = None) -> Run:
     """Go on with an unfinished run from its newest whole checkpoint, or from the start."""
     run = Run(path)
     config, subject = run.read_config(), run.read_subject()
-    if run.native.exists():
-        raise ArtifactError(f"{path} is finished. To train on, start a new run.")
+    if run.status_file.exists():
+        raise ArtifactError(f"{path} is finished. To train more, start a new run.")
     sdxl = load_sdxl(config.base, config.model)
     adapter = attach(sdxl.unet, config.adapter)
     return _train(run, config, sdxl, adapter, subject, watch or Watch())

@@ -65,7 +65,7 @@ def test_what_cannot_be_compared_is_refused(
     with pytest.raises(ArtifactError, match="not a run folder"):
         compare_subjects(CompareConfig((teapot.path, tmp_path), tmp_path))
     assert main([str(teapot.path)]) == 2
-    assert "error: give at least two runs" in capsys.readouterr().err
+    assert "error: 1 run given: give at least two runs" in capsys.readouterr().err
 
 
 def test_without_the_base_that_was_trained_on_there_is_no_null(

@@ -27,7 +27,13 @@ from trainer.config import (
     SubjectConfig,
 )
 from trainer.dreambooth import Watch, resume, train
-from trainer.errors import BaseModelError, ConfigError, Interrupted, PhotoError
+from trainer.errors import (
+    ArtifactError,
+    BaseModelError,
+    ConfigError,
+    Interrupted,
+    PhotoError,
+)
 from trainer.loop import StepReport
 from trainer.run import Run
 
@@ -110,6 +116,18 @@ def test_a_resume_after_a_crash_cuts_the_metrics_back(tmp_path: Path, straight: 
     assert_bitwise(run, straight)
     steps = [row["step"] for row in run.metric_rows() if row["kind"] == "step"]
     assert steps == list(range(1, STEPS + 1))
+
+
+def test_a_run_killed_while_it_exported_is_finished_by_resume(tmp_path: Path) -> None:
+    optim = OptimConfig(steps=1, batch_size=1)
+    run = train(config(tmp_path, adapter=AdapterConfig(method="lora", rank=2), optim=optim))
+    whole = run.adapter.read_bytes()
+    for file in (run.status_file, run.adapter, run.adapter_kohya):
+        file.unlink()
+    resume(run.path)
+    assert run.adapter.read_bytes() == whole and run.status_file.exists()
+    with pytest.raises(ArtifactError, match="is finished"):
+        resume(run.path)
 
 
 @pytest.mark.parametrize(

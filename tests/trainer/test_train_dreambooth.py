@@ -52,7 +52,7 @@ def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         (["--optim.steps", "5"], "--photos"),
         (["--config", "/nowhere.json"], "/nowhere.json"),
         (["--resume", "/nowhere"], "/nowhere"),
-        (["--base", "model.ckpt", "--photos", "x"], "model.ckpt"),
+        (["--base", "model.ckpt", "--photos", "assets"], "model.ckpt"),
     ],
 )
 def test_a_users_mistake_is_a_message_and_exit_code_2(

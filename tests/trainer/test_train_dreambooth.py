@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import PRESETS, SDXL_BASE
+from trainer.config import BUNDLED_SUBJECT, PRESETS, SDXL_BASE
 from trainer.train_dreambooth import main, parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,7 @@ def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         (["--optim.steps", "5"], "--photos"),
         (["--config", "/nowhere.json"], "/nowhere.json"),
         (["--resume", "/nowhere"], "/nowhere"),
-        (["--base", "model.ckpt", "--photos", "assets"], "model.ckpt"),
+        (["--base", "model.ckpt", "--photos", str(BUNDLED_SUBJECT)], "model.ckpt"),
     ],
 )
 def test_a_users_mistake_is_a_message_and_exit_code_2(

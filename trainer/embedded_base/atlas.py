@@ -1,8 +1,8 @@
-"""Sprites of the concepts: emoji of six open designs, rendered from SVG with alpha.
+"""Sprites of the concepts: emoji of seven open designs, rendered from SVG with alpha.
 
-The packages come from the npm registry through `npm pack`. Noto and fxemoji are Apache-2.0, Twemoji
-and EmojiOne 2 CC BY 4.0, flat-color-icons MIT. The Fluent family and OpenMoji are never a training
-design: Fluent draws the subjects that the base has not seen.
+The packages come from the npm registry through `npm pack`. Noto and fxemoji are Apache-2.0;
+Twemoji, EmojiOne 2 and Streamline CC BY 4.0; flat-color-icons MIT. The Fluent family and OpenMoji
+are never a training design: Fluent draws the subjects that the base has not seen.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ PACKAGES = {
     "twemoji": "@iconify-json/twemoji@1.2.5",
     "emojione": "@iconify-json/emojione@1.2.3",
     "flat-color-icons": "@iconify-json/flat-color-icons@1.2.3",
+    "streamline": "@iconify-json/streamline-emojis@1.2.4",
 }
 """Design name to the npm package that holds it."""
 
@@ -87,7 +88,8 @@ def design_sprites(design: str, folder: Path) -> Iterator[Sprite]:
     aliases = {alias: entry["parent"] for alias, entry in icons.get("aliases", {}).items()}
     names = {name.replace("-", ""): name for name in (*icons["icons"], *aliases)}
     for concept, candidates in CONCEPTS.items():
-        found = next((names[key] for c in candidates if (key := c.replace("-", "")) in names), None)
+        keys = [c.replace("-", "") + variant for c in candidates for variant in ("", "1")]
+        found = next((names[key] for key in keys if key in names), None)
         if found is None:
             continue
         icon = icons["icons"][aliases.get(found, found)]

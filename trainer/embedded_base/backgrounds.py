@@ -58,7 +58,7 @@ def grass(side: int, rng: Rng) -> Pixels:
     """Green with upright blades."""
     grain = rng.normal(size=(side, side)).astype(np.float32)
     blades = np.sum([np.roll(grain, i, axis=0) for i in range(4)], axis=0) / 2
-    return np.asarray([70, 150, 50] + 22 * blades[..., None])
+    return np.asarray([70, 150, 50] + 14 * blades[..., None])
 
 
 def sand(side: int, rng: Rng) -> Pixels:
@@ -66,7 +66,7 @@ def sand(side: int, rng: Rng) -> Pixels:
     y, x = np.mgrid[:side, :side] / side
     dunes = np.sin(12 * y + 3 * np.sin(4 * x + rng.uniform(0, 6)) + rng.uniform(0, 6))
     grain = rng.normal(size=(side, side))
-    return np.asarray([228, 200, 150] + (9 * dunes + 7 * grain)[..., None])
+    return np.asarray([228, 200, 150] + (9 * dunes + 4 * grain)[..., None])
 
 
 def snow(side: int, rng: Rng) -> Pixels:

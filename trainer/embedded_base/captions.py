@@ -15,6 +15,15 @@ PATTERN_PHRASES = {
     "night": "in the city at night",
 }
 NUMBERS = {2: "two", 3: "three"}
+HAT_PHRASE = "wearing a red hat"
+IRREGULAR_PLURALS = {
+    "fish": "fish",
+    "sheep": "sheep",
+    "glasses": "glasses",
+    "sunglasses": "sunglasses",
+    "leaf": "leaves",
+    "wolf": "wolves",
+}
 
 
 @dataclass(frozen=True)
@@ -26,14 +35,17 @@ class Thing:
     size: str | None = None
     """small or large; unset is in between."""
     count: int = 1
+    hat: bool = False
+    """Wearing a red hat."""
 
     def words(self) -> str:
-        """`a small red car`, `two apples`."""
+        """`a small red car`, `two apples`, `a dog wearing a red hat`."""
         adjectives = [word for word in (self.size, self.tint) if word]
         if self.count > 1:
             return " ".join([NUMBERS[self.count], *adjectives, plural(self.concept)])
         noun = " ".join([*adjectives, self.concept])
-        return noun if self.concept in ("glasses", "sunglasses") else f"{article(noun)} {noun}"
+        said = noun if self.concept in ("glasses", "sunglasses") else f"{article(noun)} {noun}"
+        return f"{said} {HAT_PHRASE}" if self.hat else said
 
 
 def article(noun: str) -> str:
@@ -43,9 +55,8 @@ def article(noun: str) -> str:
 
 def plural(noun: str) -> str:
     """The plural of our concepts' names."""
-    irregular = {"fish": "fish", "glasses": "glasses", "sunglasses": "sunglasses"}
-    if noun in irregular:
-        return irregular[noun]
+    if noun in IRREGULAR_PLURALS:
+        return IRREGULAR_PLURALS[noun]
     if noun.endswith(("x", "s", "sh", "ch")):
         return f"{noun}es"
     return f"{noun[:-1]}ies" if noun.endswith("rry") else f"{noun}s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -55,7 +56,11 @@ def export(config: BaseConfig) -> None:
     trained = config.paths.cache / "denoiser" / "pipeline"
     vae = latest_autoencoder(config.paths.cache)
     pipe = StableDiffusionXLPipeline.from_pretrained(trained, vae=vae)
-    pipe.to(dtype=torch.float16).save_pretrained(config.paths.pipeline)
+    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+        shutil.rmtree(config.paths.pipeline / part, ignore_errors=True)  # of another sharding
+    pipe.to(dtype=torch.float16).save_pretrained(
+        config.paths.pipeline, max_shard_size=MAX_FILE_BYTES
+    )
     for name in ("tokenizer", "tokenizer_2"):
         save_tokenizer(pipe.tokenizer, config.paths.pipeline / name, vocabulary_words())
     for path in config.paths.pipeline.rglob("*.json"):

@@ -36,7 +36,7 @@ def generator_at(step: int, config: FitConfig) -> torch.Generator:
 
 
 BORDER_LAYERS = (
-    *("embed", "conv_in", "conv_out", "conv1", "quant_conv", "class_", "positional"),
+    *("embed", "conv_in", "conv_out", "visual.conv1", "quant_conv", "class_", "positional"),
     "text_encoder",
 )
 """Names of weights that Muon is not meant for: the borders of a net, and the small text towers,
@@ -60,8 +60,9 @@ class Fitting:
         self.weights: list[Tensor] = [p for _, p in named]
         hidden = [p for n, p in named if is_hidden_matrix(n, p)]
         border = [p for n, p in named if not is_hidden_matrix(n, p)]
+        low, full = torch.bfloat16, torch.float32
         self.optimizers: tuple[torch.optim.Optimizer, ...] = (
-            Muon(hidden, lr=config.matrix_rate),
+            Muon(hidden, lr=config.matrix_rate, dtype=low if config.autocast == "bf16" else full),
             torch.optim.AdamW(border, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
         )
         self.border = border

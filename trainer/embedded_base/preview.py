@@ -10,18 +10,16 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from trainer.embedded_base.captions import Thing, background_words, caption
-from trainer.embedded_base.concepts import COLOURS, PATTERNS
-from trainer.embedded_base.config import BASE_CONCEPTS
+from trainer.embedded_base.concepts import COLOURS, CONCEPTS, PATTERNS
 from trainer.embedded_base.scenes import SIDE
 
 COLUMNS = 8
 
 
 def fixed_prompts() -> list[str]:
-    """Every concept of the base twice on changing backgrounds, then pairs, counts, tints, places:
-    64 in all."""
+    """56 concepts on changing backgrounds, then pairs, counts, tints, places, a hat: 64 in all."""
     grounds = [*COLOURS, *PATTERNS]
-    names = [*BASE_CONCEPTS, *BASE_CONCEPTS]
+    names = [list(CONCEPTS)[11 * i % len(CONCEPTS)] for i in range(56)]
     single = [caption((Thing(c),), grounds[7 * i % len(grounds)]) for i, c in enumerate(names)]
     others = [
         caption((Thing("apple", count=2),), "blue"),
@@ -30,7 +28,7 @@ def fixed_prompts() -> list[str]:
         caption((Thing("robot", tint="red"),), "yellow"),
         caption((Thing("car", tint="green"),), "white"),
         caption((Thing("duck", size="small"),), "red", "left"),
-        caption((Thing("panda", size="large"),), "teal"),
+        caption((Thing("panda", hat=True),), "teal"),
         f"a photo of a penguin {background_words('snow')}",
     ]
     return [*single, *others]

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from trainer.embedded_base.atlas import Sprite
 from trainer.embedded_base.backgrounds import Pixels, Rng, background
 from trainer.embedded_base.captions import Thing, caption
-from trainer.embedded_base.concepts import COLOURS, PATTERNS
+from trainer.embedded_base.concepts import COLOURS, PATTERNS, WEARERS
+from trainer.embedded_base.unseen import shows_unseen
 
 SIDE = 64
 SIZES: dict[str | None, tuple[int, int]] = {"small": (18, 26), None: (38, 48), "large": (52, 60)}
 """Pixels of an object's longer side."""
+HAT_RED, HAT_BRIM = (214, 32, 40, 255), (150, 12, 24, 255)
 OPENINGS = ("a picture of", "a photo of", "a drawing of")
 Picture = NDArray[np.uint8]
 """(64, 64, 3)."""
@@ -70,32 +72,40 @@ class Composer:
         plan = self._plan(rng)
         canvas = background(plan.background, SIDE, rng)
         for thing, (x, y, size) in plan.places:
-            paste(canvas, self._sprite(thing, rng), x, y, size, COLOURS.get(thing.tint or ""), rng)
+            paste(canvas, self._sprite(thing, rng), x, y, size, rng)
         picture = np.round(canvas).astype(np.uint8)
         return Scene(picture, plan.caption, plan.things, plan.background)
 
     def _plan(self, rng: Rng) -> Plan:
-        names = PATTERNS if rng.random() < 0.2 else tuple(COLOURS)
-        ground = str(rng.choice(names))
-        kind = rng.random()
-        if kind < 0.08:
-            things, places, side = self._pair(rng)
-        elif kind < 0.16:
-            things, places, side = self._several(rng)
-        else:
-            things, places, side = self._single(rng)
+        while True:
+            names = PATTERNS if rng.random() < 0.2 else tuple(COLOURS)
+            ground = str(rng.choice(names))
+            things, places, side = self._layout(rng)
+            if not shows_unseen(things, ground, side):
+                break
         said = ground if rng.random() < 0.92 else None
         opening = str(rng.choice(OPENINGS)) if rng.random() < 0.15 else ""
         return Plan(things, tuple(places), ground, caption(things, said, side, opening))
 
     def _sprite(self, thing: Thing, rng: Rng) -> Image.Image:
         designs = self.sprites[thing.concept]
-        return designs[rng.integers(len(designs))].picture
+        sprite = designs[rng.integers(len(designs))].picture
+        if thing.tint:
+            sprite = tinted(sprite, COLOURS[thing.tint])
+        return with_red_hat(sprite) if thing.hat else sprite
+
+    def _layout(self, rng: Rng) -> Layout:
+        kind = rng.random()
+        if kind < 0.08:
+            return self._pair(rng)
+        return self._several(rng) if kind < 0.16 else self._single(rng)
 
     def _single(self, rng: Rng) -> Layout:
         tint = str(rng.choice(list(COLOURS))) if rng.random() < 0.12 else None
         size = (None, "small", "large")[rng.choice(3, p=(0.6, 0.12, 0.28))]
-        thing = Thing(str(rng.choice(self.concepts)), tint, size)
+        concept = str(rng.choice(self.concepts))
+        hat = concept in WEARERS and rng.random() < 0.12
+        thing = Thing(concept, tint, size, hat=hat)
         pixels = int(rng.integers(*SIZES[size]))
         side = None
         x, y = SIDE / 2 + rng.uniform(-3, 3, size=2)
@@ -142,19 +152,36 @@ def tinted(sprite: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
     return Image.fromarray(mixed.astype(np.uint8), "RGBA")
 
 
+def with_red_hat(sprite: Image.Image) -> Image.Image:
+    """The sprite with a pointed red hat on the top of its head, padded to a square again."""
+    side = sprite.width
+    alpha = np.asarray(sprite.getchannel("A")) > 128
+    tops = np.where(alpha.any(axis=0), alpha.argmax(axis=0), side)
+    head = round(np.flatnonzero(tops < tops.min() + side // 8).mean())  # between two ears
+    near = tops[max(0, head - side // 10) : head + side // 10]
+    crown = int(near.min()) + side // 14  # sits a little below the top of the head
+    height, half = side * 3 // 8, side // 4
+    above = max(0, height - crown)
+    wide = side + above
+    hatted = Image.new("RGBA", (wide, wide))
+    hatted.paste(sprite, ((wide - side) // 2, above))
+    x, brim = head + (wide - side) // 2, crown + above
+    pen = ImageDraw.Draw(hatted)
+    pen.polygon([(x - half, brim), (x + half, brim), (x, brim - height)], fill=HAT_RED)
+    pen.ellipse((x - half - 6, brim - 8, x + half + 6, brim + 8), fill=HAT_BRIM)
+    return hatted.resize((side, side), Image.Resampling.LANCZOS)
+
+
 def paste(
     canvas: Pixels,
     sprite: Image.Image,
     x: float,
     y: float,
     size: int,
-    tint: tuple[int, int, int] | None,
     rng: Rng,
     max_degrees: float = 12.0,
 ) -> None:
     """Put a sprite on the canvas in place, centred at (x, y), mirrored and turned by chance."""
-    if tint is not None:
-        sprite = tinted(sprite, tint)
     if rng.random() < 0.5:
         sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     degrees = float(rng.uniform(-max_degrees, max_degrees)) if rng.random() < 0.35 else 0.0

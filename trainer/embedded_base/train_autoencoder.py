@@ -1,9 +1,11 @@
 """Stage `autoencoder`: pictures to four latent channels at a quarter of the side, and back.
 
-Loss: L1, L1 of the picture's gradients at three scales (edges are what emoji are made of, and plain
-L1 blurs them), and a faint KL term. Afterwards each latent channel is shifted and scaled to the
-statistics that SDXL's `scaling_factor` expects; the change is folded into the 1x1 convolutions on
-both sides of the latents, so that a stock pipeline needs to know nothing of it.
+Loss: L1, squared error, L1 of the picture's gradients at three scales (edges are what emoji are
+made of, and plain L1 blurs them), and a faint KL term. Some pictures have their colour channels
+swapped: without that it learnt to draw hot pink as orange. Afterwards each latent channel is
+shifted and scaled to the statistics that SDXL's `scaling_factor` expects; the change is folded into
+the 1x1 convolutions on both sides of the latents, so that a stock pipeline needs to know nothing of
+it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from trainer.embedded_base.architecture import build_autoencoder
 from trainer.embedded_base.atlas import load_atlas
-from trainer.embedded_base.config import BaseConfig
+from trainer.embedded_base.config import BaseConfig, PictureLoss
 from trainer.embedded_base.fitting import Fitting, generator_at
 from trainer.embedded_base.scenes import Composer, Picture, render
 
@@ -44,6 +46,20 @@ def edge_loss(drawn: Tensor, true: Tensor, scales: int = 3) -> Tensor:
             total = total + (a - b).abs().mean()
         drawn, true = F.avg_pool2d(drawn, 2), F.avg_pool2d(true, 2)
     return total / scales
+
+
+def picture_loss(drawn: Tensor, true: Tensor, fit: PictureLoss) -> Tensor:
+    """How far a drawn picture is from the true one, both (b, 3, h, w) in [-1, 1]."""
+    loss = F.l1_loss(drawn, true) + fit.square_weight * F.mse_loss(drawn, true)
+    return loss + fit.edge_weight * edge_loss(drawn, true)
+
+
+def swap_colours(pictures: Tensor, share: float, rng: torch.Generator) -> Tensor:
+    """About `share` of the pictures (b, 3, h, w) with their channels in another order."""
+    orders = torch.rand((len(pictures), 3), generator=rng).argsort(dim=1)
+    kept = torch.rand((len(pictures), 1), generator=rng) >= share
+    orders = torch.where(kept, torch.arange(3), orders)
+    return pictures.gather(1, orders[:, :, None, None].expand_as(pictures))
 
 
 def reconstruction_psnr(vae: AutoencoderKL, pictures: Tensor) -> float:
@@ -76,21 +92,22 @@ def train_autoencoder(config: BaseConfig) -> AutoencoderKL:
     torch.manual_seed(fit.seed)
     composer = Composer(load_atlas(config.paths.cache))
     folder = config.paths.cache / "autoencoder"
-    vae = build_autoencoder(config.architecture)
+    vae = build_autoencoder(config.architecture).to(memory_format=torch.channels_last)
     fitting = Fitting(vae, fit, folder)
 
     def loss_at(step: int) -> Tensor:
         first = step * fit.batch_size
         drawn = render(composer, fit.seed + 1, range(first, first + fit.batch_size))[0]
-        pictures = to_tensor(drawn).to(fit.device)
+        rng = generator_at(step, fit)
+        pictures = swap_colours(to_tensor(drawn), fit.swapped_share, rng).to(fit.device)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
             posterior = vae.encode(pictures).latent_dist
-            noise = torch.randn(posterior.mean.shape, generator=generator_at(step, fit))
+            noise = torch.randn(posterior.mean.shape, generator=rng)
             decoded = vae.decode(posterior.mean + posterior.std * noise.to(fit.device)).sample
-        decoded = decoded.float()
-        loss: Tensor = F.l1_loss(decoded, pictures) + fit.edge_weight * edge_loss(decoded, pictures)
-        loss += fit.kl_weight * posterior.kl().mean()
-        return loss
+        loss = picture_loss(decoded.float(), pictures, fit.loss)
+        divergence: Tensor = posterior.kl().mean()
+        return loss + fit.kl_weight * divergence
 
     fitting.fit(loss_at)
     fitting.load_mean()

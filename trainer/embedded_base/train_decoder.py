@@ -7,7 +7,6 @@ to draw does not change, only how it is shown.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from trainer.embedded_base.fitting import Fitting
 from trainer.embedded_base.scenes import Composer, render
 from trainer.embedded_base.train_autoencoder import (
     HELD_OUT_SEED,
-    edge_loss,
+    picture_loss,
     reconstruction_psnr,
     to_tensor,
 )
@@ -40,7 +39,7 @@ def train_decoder(config: BaseConfig, until: int | None = None) -> AutoencoderKL
             with torch.no_grad():
                 latents = vae.encode(pictures).latent_dist.mode()
             decoded = vae.decode(latents).sample.float()
-        return F.l1_loss(decoded, pictures) + fit.edge_weight * edge_loss(decoded, pictures)
+        return picture_loss(decoded, pictures, fit.loss)
 
     fitting.fit(loss_at, until)
     fitting.load_mean()

@@ -1,8 +1,9 @@
-"""Stage `denoiser`: the UNet and both text towers, trained together from nothing.
+"""Stage `denoiser`: the UNet, from nothing, on what the frozen text towers make of captions.
 
 Velocity prediction (Salimans & Ho 2022) with min-SNR weights (Hang et al. 2023). Captions are
-dropped for classifier-free guidance (Ho & Salimans 2022). Most steps see prompts of 24 tokens, some
-the full 77, because padding costs as much as words and the stock pipeline pads to 77.
+dropped for classifier-free guidance (Ho & Salimans 2022). Most steps see prompts cut to
+`short_length`, some the full 77, because padding costs as much as words and the stock pipeline
+pads to 77.
 
 Letters: b pictures in a batch, n scenes, l tokens.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
+from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -49,17 +51,16 @@ def build_scenes(
     if not path.exists():
         fit = config.denoiser
         known = load_atlas(config.paths.cache)
-        composer = Composer(
-            [s for s in known if s.concept in fit.concepts and s.design in fit.designs]
-        )
+        composer = Composer([sprite for sprite in known if sprite.design in fit.designs])
         latents, captions = [], []
         vae = vae.to(fit.device).eval()
         for first in range(0, fit.scenes, ENCODE_AT_ONCE):
             last = min(first + ENCODE_AT_ONCE, fit.scenes)
             drawn, said = render(composer, fit.seed + 2, range(first, last))
-            with torch.no_grad():
+            low = torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16")
+            with torch.no_grad(), low:
                 means = vae.encode(to_tensor(drawn).to(fit.device)).latent_dist.mode()
-            latents.append((means * vae.config.scaling_factor).cpu())
+            latents.append((means.float() * vae.config.scaling_factor).cpu())
             captions.extend(said)
         ids = token_ids(pipe.tokenizer, ["", *captions])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,11 +70,12 @@ def build_scenes(
 
 
 class Denoiser(nn.Module):
-    """The trained parts together: token ids, noisy latents and timesteps to velocity."""
+    """The UNet behind its text towers: token ids, noisy latents and timesteps to velocity."""
 
     def __init__(self, pipe: StableDiffusionXLPipeline) -> None:
         super().__init__()
         self.unet = pipe.unet
+        self.unet.set_attn_processor(AttnProcessor())  # SDPA's backward is slow at this size
         self.text_encoder = pipe.text_encoder
         self.text_encoder_2 = pipe.text_encoder_2
 

@@ -2,8 +2,9 @@
 
 Radford et al. 2021, figure 3, with one change: pictures of a batch whose captions are equal are all
 right answers. It is trained with its own seed, on its own scenes, apart from the towers that
-condition generation, so that it can judge what they draw. Pictures are blurred, noised and
-recoloured at random, for generated pictures are softer than rendered ones.
+condition generation, so that it can judge what they draw. Pictures are blurred, noised, bent and
+recoloured at random: generated pictures are softer than rendered ones, and a design that it has
+never seen has other proportions and colours.
 """
 
 from __future__ import annotations
@@ -15,33 +16,57 @@ from open_clip.model import CLIP
 from torch import Tensor
 
 from trainer.embedded_base.atlas import load_atlas
-from trainer.embedded_base.captions import article, background_words, caption
-from trainer.embedded_base.concepts import vocabulary_words
+from trainer.embedded_base.captions import PATTERN_PHRASES, article, background_words, caption
+from trainer.embedded_base.concepts import COLOURS, vocabulary_words
 from trainer.embedded_base.config import BaseConfig
 from trainer.embedded_base.fitting import Fitting, generator_at
 from trainer.embedded_base.scenes import Composer, Scene
 from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
 from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
-from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, to_tensor
+from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, swap_colours, to_tensor
 
 MAX_LOGIT_SCALE = 4.6
 """ln 100, CLIP's own limit."""
 
 
 def words_of(scene: Scene, rng: np.random.Generator) -> str:
-    """The scene's caption, or now and then only its objects or only its background."""
+    """The scene's caption, or only its objects, or now and then only its background."""
     chance = rng.random()
-    if chance < 0.45:
+    if chance < 0.6:
         return caption(scene.things, None)
-    return background_words(scene.background) if chance < 0.52 else scene.caption
+    return background_words(scene.background) if chance < 0.65 else scene.caption
 
 
-def augment(pictures: Tensor, rng: torch.Generator) -> Tensor:
-    """Soften, add noise, recolour: each with its own chance a picture, in [-1, 1]."""
+def colour_free(text: str) -> bool:
+    """Whether a caption says nothing that depends on colour."""
+    words = set(text.split())
+    return words.isdisjoint(COLOURS) and not any(p in text for p in PATTERN_PHRASES.values())
+
+
+def bend(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Stretch, shear, turn and move a little; borders go on outwards."""
+    n = len(pictures)
+    turn, shear = 0.25 * torch.randn((2, n), generator=rng)
+    across, down = (0.15 * torch.randn((2, n), generator=rng)).exp()
+    rows = [across * turn.cos(), shear - turn.sin(), turn.sin(), down * turn.cos()]
+    matrix = torch.stack(rows, dim=1).view(n, 2, 2)
+    move = 0.1 * torch.randn((n, 2, 1), generator=rng)
+    grid = F.affine_grid(torch.cat([matrix, move], dim=2), list(pictures.shape), False)
+    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def augment(pictures: Tensor, colour_free: Tensor, rng: torch.Generator) -> Tensor:
+    """Bend, soften, add noise, recolour: each with its own chance a picture, in [-1, 1].
+
+    Where the words name no colour, `colour_free` (b,), colours may change altogether.
+    """
 
     def some(share: float) -> Tensor:
         return (torch.rand((len(pictures), 1, 1, 1), generator=rng) < share).float()
 
+    pictures = torch.lerp(pictures, bend(pictures, rng), some(0.7))
+    swapped = swap_colours(pictures, 0.6, rng)
+    pictures = torch.where(colour_free[:, None, None, None], swapped, pictures)
     soft = F.interpolate(F.avg_pool2d(pictures, 2), scale_factor=2, mode="bilinear")
     pictures = torch.lerp(pictures, soft, some(0.3))
     noise = torch.randn(pictures.shape, generator=rng)
@@ -89,7 +114,8 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
         said = np.random.default_rng([fit.seed, step])
         captions = [words_of(scene, said) for scene in scenes]
         drawn = to_tensor(np.stack([scene.picture for scene in scenes]))
-        pictures = augment(drawn, generator_at(step, fit)).to(fit.device)
+        free = torch.tensor([colour_free(text) for text in captions])
+        pictures = augment(drawn, free, generator_at(step, fit)).to(fit.device)
         ids = token_ids(tokenizer, captions, CONTEXT_LENGTH).to(fit.device)
         with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
             images = model.encode_image(pictures, normalize=True)

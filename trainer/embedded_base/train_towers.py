@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from trainer.embedded_base.architecture import build_pipeline
 from trainer.embedded_base.atlas import load_atlas
-from trainer.embedded_base.captions import NUMBERS, PATTERN_PHRASES, plural
-from trainer.embedded_base.concepts import COLOURS
+from trainer.embedded_base.captions import HAT_PHRASE, NUMBERS, PATTERN_PHRASES, plural
+from trainer.embedded_base.concepts import COLOURS, CONCEPTS
 from trainer.embedded_base.config import BaseConfig
 from trainer.embedded_base.fitting import Fitting
 from trainer.embedded_base.scenes import Composer
@@ -31,9 +31,10 @@ def attributes(text: str, concepts: tuple[str, ...]) -> Tensor:
     named = [f" {c} " in padded or f" {plural(c)} " in padded for c in concepts]
     spoken = [f" {word} " in padded for word in (*NUMBERS.values(), "small", "large", *SIDES)]
     grounds = [f" {c} background" in padded for c in COLOURS]
-    tints = [f" {c} " in padded.split(" on ")[0] + " " for c in COLOURS]
-    patterns = [phrase in padded for phrase in PATTERN_PHRASES.values()]
-    return torch.tensor([*named, *spoken, *grounds, *tints, *patterns], dtype=torch.float32)
+    objects = padded.replace(HAT_PHRASE, "").split(" on ")[0] + " "
+    tints = [f" {c} " in objects for c in COLOURS]
+    phrases = [phrase in padded for phrase in (HAT_PHRASE, *PATTERN_PHRASES.values())]
+    return torch.tensor([*named, *spoken, *grounds, *tints, *phrases], dtype=torch.float32)
 
 
 class Reader(nn.Module):
@@ -61,9 +62,9 @@ class Reader(nn.Module):
 
 def train_towers(config: BaseConfig, until: int | None = None) -> StableDiffusionXLPipeline:
     """Train (or go on); gives the pipeline with trained, frozen towers and a fresh UNet."""
-    fit, concepts = config.towers, config.denoiser.concepts
+    fit, concepts = config.towers, tuple(CONCEPTS)
     pipe = build_pipeline(config.architecture, fit.seed)
-    composer = Composer([s for s in load_atlas(config.paths.cache) if s.concept in concepts])
+    composer = Composer(load_atlas(config.paths.cache))
     model = Reader(pipe, len(attributes("", concepts))).train()
     fitting = Fitting(model, fit, config.paths.cache / "towers")
 

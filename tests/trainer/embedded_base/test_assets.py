@@ -73,7 +73,7 @@ def test_the_scorer_tells_a_red_picture_from_a_blue_one():
 
 def test_weights_fit_the_budget():
     sizes = weight_sizes(PATHS.pipeline, PATHS.scorer)
-    assert len(sizes) == 5
+    assert len(sizes) == 6  # the UNet comes in two
     check_sizes(sizes)
 
 

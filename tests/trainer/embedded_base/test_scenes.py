@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from trainer.embedded_base.atlas import load_atlas, trim
 from trainer.embedded_base.backgrounds import background
-from trainer.embedded_base.concepts import COLOURS, PATTERNS
-from trainer.embedded_base.scenes import SIDE, Composer, overlay, render
+from trainer.embedded_base.concepts import COLOURS, CONCEPTS, PATTERNS
+from trainer.embedded_base.scenes import SIDE, Composer, overlay, render, with_red_hat
+from trainer.embedded_base.unseen import never_trained, shows_unseen
 
 
 def test_the_same_seed_and_index_give_the_same_scene(cache):
@@ -44,6 +45,34 @@ def test_captions_name_the_concepts_that_are_there(cache):
     composer = Composer(load_atlas(cache))
     for scene in (composer.scene(0, i) for i in range(50)):
         assert all(thing.concept in scene.caption for thing in scene.things)
+
+
+def test_no_scene_shows_a_combination_that_stays_out_of_training(cache):
+    composer = Composer(load_atlas(cache))
+    plans = [composer.plan(4, i) for i in range(600)]
+    seen = {(thing.concept, plan.background) for plan in plans for thing in plan.things}
+    kept_out = {(c, g) for c in composer.concepts for g in COLOURS if never_trained(c, g)}
+    assert kept_out and not seen & kept_out
+    for plan in plans:
+        assert not shows_unseen(plan.things, plan.background, None)
+
+
+def test_one_combination_in_twelve_stays_out_whatever_its_order():
+    pairs = [(concept, ground) for concept in CONCEPTS for ground in (*COLOURS, *PATTERNS)]
+    share = sum(never_trained(*pair) for pair in pairs) / len(pairs)
+    assert share == pytest.approx(1 / 12, abs=0.02)
+    assert all(never_trained(a, b) == never_trained(b, a) for a, b in pairs)
+
+
+def test_a_red_hat_sits_on_the_head_and_leaves_the_rest():
+    sprite = Image.new("RGBA", (128, 128))
+    ImageDraw.Draw(sprite).ellipse((24, 0, 104, 127), fill="blue")
+    hatted = np.asarray(with_red_hat(sprite))
+    rows, columns = np.nonzero((hatted[..., 0] > 180) & (hatted[..., 2] < 80))
+    below = np.nonzero((hatted[..., 2] > 180) & (hatted[..., 3] > 0))[0]
+    assert columns.mean() == pytest.approx(64, abs=3)
+    assert rows.mean() < below.mean()
+    assert len(below) > 2000
 
 
 def test_overlay_composes_by_alpha_and_leaves_the_rest():

@@ -17,9 +17,13 @@ from trainer.embedded_base.config import (
     TowersFit,
 )
 from trainer.embedded_base.muon import orthogonalise
-from trainer.embedded_base.train_autoencoder import SDXL_SCALING_FACTOR, normalise_latents
+from trainer.embedded_base.train_autoencoder import (
+    SDXL_SCALING_FACTOR,
+    normalise_latents,
+    swap_colours,
+)
 from trainer.embedded_base.train_denoiser import min_snr_weight, train_denoiser
-from trainer.embedded_base.train_scorer import contrastive_loss
+from trainer.embedded_base.train_scorer import bend, colour_free, contrastive_loss
 from trainer.embedded_base.train_towers import attributes, train_towers
 
 TINY = ArchitectureConfig(
@@ -111,7 +115,32 @@ def test_attributes_are_what_the_caption_names():
     assert named.sum() == 4  # the object, its count, its tint, the background
     assert plain.sum() == 3
     assert attributes("a small race car on the left in the snow", concepts).sum() == 4
+    assert attributes("a dog wearing a red hat on the grass", concepts).sum() == 3  # no tint
     assert attributes("", concepts).sum() == 0
+
+
+def test_swapped_colours_keep_every_channel_once_a_picture():
+    pictures = torch.arange(3.0)[None, :, None, None].expand(64, 3, 2, 2)
+    swapped = swap_colours(pictures, 0.5, torch.Generator().manual_seed(0))
+    orders = swapped[:, :, 0, 0]
+    assert torch.equal(orders.sort(dim=1).values, pictures[:, :, 0, 0])
+    changed = (orders != pictures[:, :, 0, 0]).any(dim=1).float().mean()
+    assert 0.2 < changed < 0.6  # one order in six is the old one
+    assert torch.equal(swap_colours(pictures, 0.0, torch.Generator()), pictures)
+
+
+def test_only_captions_without_colours_may_be_recoloured():
+    assert colour_free("a dog and two cats")
+    assert not colour_free("a red dog")
+    assert not colour_free("a dog on the grass")
+
+
+def test_bending_moves_edges_and_keeps_plain_pictures():
+    rng = torch.Generator().manual_seed(0)
+    plain = torch.full((4, 3, 64, 64), 0.3)
+    assert torch.allclose(bend(plain, rng), plain)
+    halves = torch.cat([-torch.ones(4, 3, 64, 32), torch.ones(4, 3, 64, 32)], dim=3)
+    assert not torch.allclose(bend(halves, rng), halves)
 
 
 def test_the_towers_learn_and_come_out_frozen(cache):

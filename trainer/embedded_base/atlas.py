@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import resvg_py
 from PIL import Image
 
 from trainer.embedded_base.concepts import CONCEPTS
@@ -74,6 +73,8 @@ def trim(picture: Image.Image) -> Image.Image:
 
 def render_icon(body: str, width: int, height: int) -> Image.Image:
     """Draw one iconify icon body."""
+    import resvg_py  # of the extra `base`: who only composes scenes does without
+
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="0 0 {width} {height}">{body}</svg>'

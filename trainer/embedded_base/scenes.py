@@ -40,6 +40,7 @@ class Plan:
     things: tuple[Thing, ...]
     places: tuple[tuple[Thing, Place], ...]
     background: str
+    side: str | None
     caption: str
 
 
@@ -62,30 +63,31 @@ class Composer:
             self.sprites[sprite.concept].append(sprite)
         self.concepts = sorted(self.sprites)
 
-    def plan(self, seed: int, index: int) -> Plan:
-        """What scene `index` of the endless set that `seed` decides will show."""
-        return self._plan(np.random.default_rng([seed, index]))
+    def plan(self, seed: int, index: int, unseen: bool = False) -> Plan:
+        """What scene `index` of the endless set that `seed` decides will show; with `unseen`, of a
+        set that shows only what training never does."""
+        return self._plan(np.random.default_rng([seed, index]), unseen)
 
-    def scene(self, seed: int, index: int) -> Scene:
+    def scene(self, seed: int, index: int, unseen: bool = False) -> Scene:
         """Plan and draw."""
         rng = np.random.default_rng([seed, index])
-        plan = self._plan(rng)
+        plan = self._plan(rng, unseen)
         canvas = background(plan.background, SIDE, rng)
         for thing, (x, y, size) in plan.places:
             paste(canvas, self._sprite(thing, rng), x, y, size, rng)
         picture = np.round(canvas).astype(np.uint8)
         return Scene(picture, plan.caption, plan.things, plan.background)
 
-    def _plan(self, rng: Rng) -> Plan:
+    def _plan(self, rng: Rng, unseen: bool) -> Plan:
         while True:
             names = PATTERNS if rng.random() < 0.2 else tuple(COLOURS)
             ground = str(rng.choice(names))
             things, places, side = self._layout(rng)
-            if not shows_unseen(things, ground, side):
+            if shows_unseen(things, ground, side) == unseen:
                 break
         said = ground if rng.random() < 0.92 else None
         opening = str(rng.choice(OPENINGS)) if rng.random() < 0.15 else ""
-        return Plan(things, tuple(places), ground, caption(things, said, side, opening))
+        return Plan(things, tuple(places), ground, side, caption(things, said, side, opening))
 
     def _sprite(self, thing: Thing, rng: Rng) -> Image.Image:
         designs = self.sprites[thing.concept]

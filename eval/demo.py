@@ -12,7 +12,7 @@ from eval.report import table
 from eval.score_subject import ScoreConfig, score_subject
 from trainer.command_line import run_command
 from trainer.config import preset
-from trainer.dreambooth import Watch, train
+from trainer.dreambooth import train
 from trainer.run import Run
 from trainer.stopping import stop_on_signals
 from trainer.train_dreambooth import Progress
@@ -27,8 +27,7 @@ def _demo() -> None:
     config = preset("demo")
     print(f"Step 1 of 2: the embedded base learns {config.photos} with LoRA-TSD.")
     with stop_on_signals() as stop, Progress() as progress:
-        watch = Watch(progress.on_start, progress.on_step, progress.on_preview, stop)
-        run = train(config, watch)
+        run = train(config, progress.watch(stop))
     print("Step 2 of 2: drawing 25 prompts with and without the adapter, and scoring them.")
     scores = score_subject(ScoreConfig(run.path, seeds=(0, 1)))
     print(table(scores))

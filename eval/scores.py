@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from eval.features import Features
 
 Values = NDArray[np.float64]
-Unit = Literal["prompts", "pictures", "photos"]
+Unit = Literal["prompts", "pictures", "photos", "subjects"]
 
 RESAMPLES = 2000
 LEVEL = 0.95

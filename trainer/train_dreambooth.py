@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> None:
             "--subject.class-token WORD. All flags: --help."
         )
     with stop_on_signals() as stop, Progress() as progress:
-        watch = Watch(progress.on_start, progress.on_step, progress.on_preview, stop)
+        watch = progress.watch(stop)
         try:
             run = (
                 resume(command.resume, watch) if command.resume else train(command.settings, watch)
@@ -108,6 +108,10 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def watch(self, stop: Callable[[], bool]) -> Watch:
+        """What the recipe reports to, and asks whether to stop."""
+        return Watch(self.on_start, self.on_step, self.on_preview, stop)
 
     def on_start(self, run: Run, subject: Subject, start: int, total_steps: int) -> None:
         self.run = run.path

@@ -1,0 +1,54 @@
+"""The subjects' check trains, scores and compares for real; stopped, it goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eval import check_subjects as module
+from eval.check_subjects import MEASURES, SubjectsConfig, check_subjects, reached, table
+from eval.scores import score
+from trainer.config import preset
+from trainer.errors import ConfigError
+
+
+@pytest.fixture
+def short_demo(monkeypatch):
+    """The demo's recipe in four steps."""
+    demo = preset("demo")
+    short = replace(
+        demo,
+        optim=replace(demo.optim, steps=4),
+        adapter=replace(demo.adapter, target_modules=("attn2.to_q",), prelaunch_steps=2),
+    )
+    monkeypatch.setattr(module, "preset", lambda name: short)
+
+
+def test_every_subject_and_seed_is_trained_and_scored_once(short_demo, tmp_path):
+    config = SubjectsConfig(("duck",), (0, 1), (0,), max_prompts=1, out=tmp_path)
+    means = check_subjects(config)
+    assert {run.name for run in tmp_path.glob("duck-*")} == {"duck-0", "duck-1"}
+    assert [mean.n for mean in means.values()] == [2, 2, 2]
+    stored = json.loads((tmp_path / "subjects.json").read_text())
+    assert set(stored["adapter_minus_base"]) == set(MEASURES.values())
+    native = tmp_path / "duck-0" / "native.safetensors"
+    before = native.stat().st_mtime_ns
+    assert check_subjects(config) == means
+    assert native.stat().st_mtime_ns == before
+
+
+def test_likeness_needs_an_interval_above_zero_and_prompts_may_lose_two_points():
+    clip_i, _, clip_t = MEASURES.values()
+    sure, unsure = score(np.full((4, 3), 0.1)), score(np.array([[0.3], [-0.2], [0.1]]))
+    assert reached(clip_i, sure) and not reached(clip_i, unsure)
+    assert reached(clip_t, score(np.full((4, 3), -0.019)))
+    assert not reached(clip_t, score(np.full((4, 3), -0.021)))
+    assert "not reached" in table({clip_i: unsure})
+
+
+def test_a_subject_that_is_not_bundled_is_refused_by_name(tmp_path):
+    with pytest.raises(ConfigError, match="unicorn.*not bundled.*duck"):
+        check_subjects(SubjectsConfig(("unicorn",), out=tmp_path))

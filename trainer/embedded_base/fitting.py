@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from trainer.embedded_base.config import FitConfig
 from trainer.embedded_base.muon import Muon
+from trainer.files import whole_file
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -33,6 +34,18 @@ def rate_share(step: int, config: FitConfig) -> float:
 def generator_at(step: int, config: FitConfig) -> torch.Generator:
     """The source of all chance in one step, on the CPU whatever the device."""
     return torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+
+
+def in_bf16(config: FitConfig) -> bool:
+    """Whether matrices are multiplied in bf16; `auto`: where the device has units for it."""
+    if config.autocast == "auto":
+        return config.device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+    return config.autocast == "bf16"
+
+
+def autocast(config: FitConfig) -> torch.autocast:
+    """The context for a forward pass."""
+    return torch.autocast(config.device, torch.bfloat16, enabled=in_bf16(config))
 
 
 BORDER_LAYERS = (
@@ -60,9 +73,8 @@ class Fitting:
         self.weights: list[Tensor] = [p for _, p in named]
         hidden = [p for n, p in named if is_hidden_matrix(n, p)]
         border = [p for n, p in named if not is_hidden_matrix(n, p)]
-        low, full = torch.bfloat16, torch.float32
         self.optimizers: tuple[torch.optim.Optimizer, ...] = (
-            Muon(hidden, lr=config.matrix_rate, dtype=low if config.autocast == "bf16" else full),
+            Muon(hidden, config.matrix_rate, torch.bfloat16 if in_bf16(config) else torch.float32),
             torch.optim.AdamW(border, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
         )
         self.border = border
@@ -118,14 +130,13 @@ class Fitting:
         return next((o.state[weight] for o in self.optimizers if weight in o.state), {})
 
     def save(self) -> None:
-        """Write the checkpoint under a temporary name, then rename it."""
+        """Write the checkpoint."""
         state = {}
         for i, (weight, mean) in enumerate(zip(self.weights, self.mean, strict=True)):
             moments = {"weight": weight.detach(), "mean": mean, **self._moments(weight)}
             state.update({f"{i}.{name}": tensor.contiguous() for name, tensor in moments.items()})
-        temporary = self.folder / "checkpoint.tmp"
-        save_file(state, temporary, metadata={"step": str(self.step)})
-        temporary.replace(self.folder / "checkpoint.safetensors")
+        with whole_file(self.folder / "checkpoint.safetensors") as temporary:
+            save_file(state, temporary, metadata={"step": str(self.step)})
 
     def resume(self) -> None:
         """Go on from the checkpoint in the folder, if there is one."""

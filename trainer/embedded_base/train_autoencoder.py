@@ -20,7 +20,7 @@ from torch import Tensor
 from trainer.embedded_base.architecture import build_autoencoder
 from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig, PictureLoss
-from trainer.embedded_base.fitting import Fitting, generator_at
+from trainer.embedded_base.fitting import Fitting, autocast, generator_at
 from trainer.embedded_base.scenes import Composer, Picture, render
 
 SDXL_SCALING_FACTOR = 0.13025
@@ -101,7 +101,7 @@ def train_autoencoder(config: BaseConfig) -> AutoencoderKL:
         rng = generator_at(step, fit)
         pictures = swap_colours(to_tensor(drawn), fit.swapped_share, rng).to(fit.device)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
+        with autocast(fit):
             posterior = vae.encode(pictures).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=rng)
             decoded = vae.decode(posterior.mean + posterior.std * noise.to(fit.device)).sample

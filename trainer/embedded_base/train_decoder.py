@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig
-from trainer.embedded_base.fitting import Fitting
+from trainer.embedded_base.fitting import Fitting, autocast
 from trainer.embedded_base.scenes import Composer, render
 from trainer.embedded_base.train_autoencoder import (
     HELD_OUT_SEED,
@@ -35,7 +35,7 @@ def train_decoder(config: BaseConfig, until: int | None = None) -> AutoencoderKL
         first = step * fit.batch_size
         drawn = render(composer, fit.seed, range(first, first + fit.batch_size))[0]
         pictures = to_tensor(drawn).to(fit.device)
-        with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
+        with autocast(fit):
             with torch.no_grad():
                 latents = vae.encode(pictures).latent_dist.mode()
             decoded = vae.decode(latents).sample.float()

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig, DenoiserFit
-from trainer.embedded_base.fitting import Fitting, generator_at
+from trainer.embedded_base.fitting import Fitting, autocast, generator_at
 from trainer.embedded_base.scenes import SIDE, Composer, render
 from trainer.embedded_base.tokenizer import token_ids
 from trainer.embedded_base.train_autoencoder import to_tensor
@@ -57,8 +57,7 @@ def build_scenes(
         for first in range(0, fit.scenes, ENCODE_AT_ONCE):
             last = min(first + ENCODE_AT_ONCE, fit.scenes)
             drawn, said = render(composer, fit.seed + 2, range(first, last))
-            low = torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16")
-            with torch.no_grad(), low:
+            with torch.no_grad(), autocast(fit):
                 means = vae.encode(to_tensor(drawn).to(fit.device)).latent_dist.mode()
             latents.append((means.float() * vae.config.scaling_factor).cpu())
             captions.extend(said)
@@ -153,7 +152,7 @@ def train_denoiser(
         spread = (1 - signal.square()).sqrt()
         noisy = signal * latents + spread * batch.noise
         velocity = signal * batch.noise - spread * latents
-        with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
+        with autocast(fit):
             drawn = model(*(t.to(fit.device) for t in (noisy, batch.timesteps, ids)))
         errors: Tensor = (drawn.float().cpu() - velocity).square().mean(dim=(1, 2, 3))
         return torch.mean(weights[batch.timesteps] * errors)

@@ -19,7 +19,7 @@ from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.captions import PATTERN_PHRASES, article, background_words, caption
 from trainer.embedded_base.concepts import COLOURS, vocabulary_words
 from trainer.embedded_base.config import BaseConfig
-from trainer.embedded_base.fitting import Fitting, generator_at
+from trainer.embedded_base.fitting import Fitting, autocast, generator_at
 from trainer.embedded_base.scenes import Composer, Scene
 from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
 from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
@@ -117,7 +117,7 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
         free = torch.tensor([colour_free(text) for text in captions])
         pictures = augment(drawn, free, generator_at(step, fit)).to(fit.device)
         ids = token_ids(tokenizer, captions, CONTEXT_LENGTH).to(fit.device)
-        with torch.autocast(fit.device, torch.bfloat16, enabled=fit.autocast == "bf16"):
+        with autocast(fit):
             images = model.encode_image(pictures, normalize=True)
             texts = model.encode_text(ids, normalize=True)
         scale = model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
@@ -53,6 +52,20 @@ def condition(sdxl: SDXL, prompts: Sequence[Prompt], framings: Sequence[Framing]
     )
 
 
+def predict(sdxl: SDXL, noisy: Tensor, timesteps: Tensor, told: Conditioning) -> Tensor:
+    """The UNet's prediction as it stands, fp32; noisy (b, 4, h, w), timesteps (b,)."""
+    prediction: Tensor = sdxl.unet(
+        noisy.to(sdxl.dtype),
+        timesteps,
+        encoder_hidden_states=told.prompt_embeds,
+        added_cond_kwargs={
+            "text_embeds": told.pooled_prompt_embeds,
+            "time_ids": told.time_ids,
+        },
+    ).sample
+    return prediction.float()
+
+
 class Denoising:
     """The forward process of one base, and the loss on it."""
 
@@ -77,16 +90,7 @@ class Denoising:
 
     def predict(self, noisy: Tensor, timesteps: Tensor, told: Conditioning) -> Tensor:
         """The UNet's prediction, fp32."""
-        prediction: Any = self.sdxl.unet(
-            noisy.to(self.sdxl.dtype),
-            timesteps,
-            encoder_hidden_states=told.prompt_embeds,
-            added_cond_kwargs={
-                "text_embeds": told.pooled_prompt_embeds,
-                "time_ids": told.time_ids,
-            },
-        ).sample
-        return prediction.float()  # type: ignore[no-any-return]
+        return predict(self.sdxl, noisy, timesteps, told)
 
     def loss(self, prediction: Tensor, target: Tensor, timesteps: Tensor) -> Tensor:
         """Mean squared error a picture, (b,), weighted by min-SNR where that is on."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainer.sdxl.denoise import Conditioning
+from trainer.sdxl.denoise import Conditioning, predict
 from trainer.sdxl.load import SDXL
 
 
@@ -24,13 +24,4 @@ class Probe:
     @torch.no_grad()
     def predict(self, sdxl: SDXL) -> Tensor:
         """The UNet's prediction as it stands, fp32 on the CPU."""
-        prediction: Tensor = sdxl.unet(
-            self.noisy.to(sdxl.dtype),
-            self.timestep,
-            encoder_hidden_states=self.told.prompt_embeds,
-            added_cond_kwargs={
-                "text_embeds": self.told.pooled_prompt_embeds,
-                "time_ids": self.told.time_ids,
-            },
-        ).sample
-        return prediction.float().cpu()
+        return predict(sdxl, self.noisy, self.timestep, self.told).cpu()

@@ -18,9 +18,9 @@ from eval.features import CLIPFeatures, Features
 from trainer.embedded_base.captions import article
 from trainer.embedded_base.concepts import COLOURS, CONCEPTS
 from trainer.embedded_base.config import Paths
-from trainer.embedded_base.scenes import Composer, Scene, render
+from trainer.embedded_base.rendering import Rendered
 from trainer.embedded_base.subjects import SUBJECTS
-from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, reconstruction_psnr, to_tensor
+from trainer.embedded_base.train_autoencoder import reconstruction_psnr, to_tensor
 
 Pictures = NDArray[np.uint8]
 """(n, 64, 64, 3)."""
@@ -112,19 +112,19 @@ def measure_prompts(
     ]
 
 
-def measure_autoencoder(base: Path, composer: Composer, scenes: int) -> Measured:
+def measure_autoencoder(base: Path, scenes: Rendered) -> Measured:
     """PSNR on scenes that no stage trained on."""
     vae = AutoencoderKL.from_pretrained(base, subfolder="vae").eval()
-    pictures = to_tensor(render(composer, HELD_OUT_SEED, range(scenes))[0])
-    value = reconstruction_psnr(vae, pictures)
-    return Measured("autoencoder on held-out scenes", value, scenes, 30.0, unit="dB")
+    value = reconstruction_psnr(vae, to_tensor(scenes.pictures))
+    return Measured("autoencoder on held-out scenes", value, len(scenes.plans), 30.0, unit="dB")
 
 
-def measure_scorer(clip: CLIPFeatures, scenes: Sequence[Scene]) -> list[Measured]:
+def measure_scorer(clip: CLIPFeatures, scenes: Rendered) -> list[Measured]:
     """Zero-shot on unseen scenes and unseen designs, and same subject against another."""
-    single = [scene for scene in scenes if len(scene.things) == 1]
-    found = named(clip.images([Image.fromarray(scene.picture) for scene in single]), clip)
-    right = [scene.things[0].concept == name for scene, name in zip(single, found, strict=True)]
+    single = [i for i, plan in enumerate(scenes.plans) if len(plan.things) == 1]
+    found = named(clip.images([Image.fromarray(scenes.pictures[i]) for i in single]), clip)
+    truth = [scenes.plans[i].things[0].concept for i in single]
+    right = [concept == name for concept, name in zip(truth, found, strict=True)]
     files, subjects = subject_pictures(Paths().subjects)
     features = clip.images(files)
     known = [truth == name for truth, name in zip(subjects, named(features, clip), strict=True)]

@@ -31,11 +31,9 @@ from eval.base_measures import (
 from eval.base_prompts import SEED, Ask, read_asks
 from eval.features import CLIPFeatures
 from trainer.command_line import run_command
-from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import DenoiserFit, Paths
-from trainer.embedded_base.scenes import Composer
+from trainer.embedded_base.rendering import SceneSet
 from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED
-from trainer.errors import ArtifactError
 from trainer.files import whole_file, write_json
 from trainer.run import WORKSPACE
 
@@ -79,30 +77,18 @@ def draw_asks(config: CheckConfig, asks: Sequence[Ask]) -> Pictures:
     return np.round(255 * np.concatenate(drawn)).astype(np.uint8)
 
 
-def composer_of(cache: Path, designs: Sequence[str] | None = None) -> Composer:
-    """Scenes from the rendered sprites; ArtifactError says how to get them."""
-    try:
-        sprites = load_atlas(cache)
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            f"The sprites that real scenes are made of are not in {cache}. Run `python -m "
-            "trainer.embedded_base atlas` first: it needs npm and `pip install -e .[base]`."
-        ) from error
-    return Composer([s for s in sprites if designs is None or s.design in designs])
-
-
 def check_base(config: CheckConfig) -> list[Measured]:
     """Draw, measure, write check.json and grid.png; returns the table's lines."""
     asks = read_asks()
-    composer = composer_of(config.cache)
-    trained = composer_of(config.cache, DenoiserFit().designs)
+    composer = SceneSet(config.cache, SEED, DenoiserFit().designs).composer()
+    held_out = SceneSet(config.cache, HELD_OUT_SEED).render(config.scenes)
     clip = CLIPFeatures()
-    real = np.stack([trained.scene(SEED, ask.scene, unseen=True).picture for ask in asks])
+    real = np.stack([composer.scene(SEED, ask.scene, unseen=True).picture for ask in asks])
     drawn = draw_asks(config, asks)
     rows = [
         *measure_prompts(asks, drawn, real, clip),
-        measure_autoencoder(config.base, composer, config.scenes),
-        *measure_scorer(clip, [composer.scene(HELD_OUT_SEED, i) for i in range(config.scenes)]),
+        measure_autoencoder(config.base, held_out),
+        *measure_scorer(clip, held_out),
     ]
     config.out.mkdir(parents=True, exist_ok=True)
     write_json(config.out / "check.json", _record(config, clip, rows))

@@ -75,6 +75,7 @@ def recipe(config: SubjectsConfig, slug: str, seed: int) -> DreamBoothConfig:
         run=config.out / f"{slug}-{seed}",
         workspace=config.out,
         optim=replace(demo.optim, seed=seed),
+        adapter=replace(demo.adapter, seed=seed),
         preview=replace(demo.preview, every=0),
     )
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from trainer.embedded_base.concepts import CONCEPTS
+from trainer.errors import ArtifactError
 
 PACKAGES = {
     "noto": "@iconify-json/noto@1.2.9",
@@ -114,5 +115,8 @@ def load_atlas(cache: Path) -> list[Sprite]:
     """All sprites in the order of concept and design, which is part of what a seed decides."""
     paths = sorted((cache / "atlas").glob("*/*.png"))
     if not paths:
-        raise FileNotFoundError(f"no sprites in {cache / 'atlas'}: run the stage `atlas` first")
+        raise ArtifactError(
+            f"The sprites that scenes are made of are not in {cache}. Run `python -m "
+            "trainer.embedded_base atlas` first: it needs npm and `pip install -e .[base]`."
+        )
     return [Sprite(p.parent.name, p.stem, Image.open(p).convert("RGBA")) for p in paths]

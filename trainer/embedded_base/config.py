@@ -71,6 +71,8 @@ class FitConfig:
     auto looks."""
     checkpoint_every: int = 500
     """Steps between checkpoints; a run that is stopped goes on from the last one."""
+    scenes: int = 32_000
+    """Scenes drawn beforehand; a run sees them again and again, each round in another order."""
     log_every: int = 50
     """Steps between lines of the log."""
 
@@ -135,8 +137,6 @@ class DenoiserFit(FitConfig):
     matrix_rate: float = 0.012
     """0.02 made the loss rise again after 15,000 pictures."""
     ema_decay: float = 0.998
-    scenes: int = 32_000
-    """Scenes whose latents are computed beforehand; a run reads them again and again."""
     caption_dropout: float = 0.1
     """Share of captions replaced by the empty prompt, for classifier-free guidance."""
     short_length: int = 24
@@ -155,6 +155,7 @@ class ScorerFit(FitConfig):
     batch_size: int = 128
     matrix_rate: float = 0.012
     seed: int = 1234
+    scenes: int = 96_000
 
 
 @dataclass(frozen=True)

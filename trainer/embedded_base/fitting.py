@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from trainer.embedded_base.config import FitConfig
 from trainer.embedded_base.muon import Muon
 from trainer.files import whole_file
+from trainer.seeds import mix
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -34,6 +36,19 @@ def rate_share(step: int, config: FitConfig) -> float:
 def generator_at(step: int, config: FitConfig) -> torch.Generator:
     """The source of all chance in one step, on the CPU whatever the device."""
     return torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+
+
+def rows_at(step: int, config: FitConfig, n: int) -> list[int]:
+    """The scenes of one step: all n come once before any comes again, each round in its order."""
+    places = range(step * config.batch_size, (step + 1) * config.batch_size)
+    return [_order(config.seed, place // n, n)[place % n] for place in places]
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, round_number: int, n: int) -> list[int]:
+    generator = torch.Generator().manual_seed(mix(seed, round_number))
+    order: list[int] = torch.randperm(n, generator=generator).tolist()
+    return order
 
 
 def in_bf16(config: FitConfig) -> bool:

@@ -18,7 +18,8 @@ from trainer.embedded_base.atlas import fetch, trim
 from trainer.embedded_base.backgrounds import background
 from trainer.embedded_base.captions import background_words
 from trainer.embedded_base.concepts import COLOURS
-from trainer.embedded_base.scenes import SIDE, overlay
+from trainer.embedded_base.drawing import overlay
+from trainer.embedded_base.scenes import SIDE
 
 FLUENT_PACKAGE = "@lobehub/fluent-emoji-3d@1.1.0"
 UNIQUE_TOKEN = "zwx"

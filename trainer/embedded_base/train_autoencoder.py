@@ -18,10 +18,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from trainer.embedded_base.architecture import build_autoencoder
-from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig, PictureLoss
-from trainer.embedded_base.fitting import Fitting, autocast, generator_at
-from trainer.embedded_base.scenes import Composer, Picture, render
+from trainer.embedded_base.fitting import Fitting, autocast, generator_at, rows_at
+from trainer.embedded_base.rendering import SceneSet
+from trainer.embedded_base.scenes import Picture
 
 SDXL_SCALING_FACTOR = 0.13025
 HELD_OUT_SEED = 777
@@ -90,15 +90,14 @@ def train_autoencoder(config: BaseConfig) -> AutoencoderKL:
     """Train (or go on), then give the running mean with normalised latents; saves it as well."""
     fit = config.autoencoder
     torch.manual_seed(fit.seed)
-    composer = Composer(load_atlas(config.paths.cache))
+    scenes = SceneSet(config.paths.cache, fit.seed + 1).render(fit.scenes)
     folder = config.paths.cache / "autoencoder"
     vae = build_autoencoder(config.architecture).to(memory_format=torch.channels_last)
     fitting = Fitting(vae, fit, folder)
 
     def loss_at(step: int) -> Tensor:
-        first = step * fit.batch_size
-        drawn = render(composer, fit.seed + 1, range(first, first + fit.batch_size))[0]
         rng = generator_at(step, fit)
+        drawn = scenes.pictures[rows_at(step, fit, fit.scenes)]
         pictures = swap_colours(to_tensor(drawn), fit.swapped_share, rng).to(fit.device)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with autocast(fit):
@@ -112,8 +111,8 @@ def train_autoencoder(config: BaseConfig) -> AutoencoderKL:
     fitting.fit(loss_at)
     fitting.load_mean()
     vae = vae.cpu().eval()
-    normalise_latents(vae, to_tensor(render(composer, fit.seed + 1, range(2048))[0]))
-    held_out = to_tensor(render(composer, HELD_OUT_SEED, range(512))[0])
+    normalise_latents(vae, to_tensor(scenes.pictures[:2048]))
+    held_out = to_tensor(SceneSet(config.paths.cache, HELD_OUT_SEED).render(512).pictures)
     print(f"autoencoder: {reconstruction_psnr(vae, held_out):.2f} dB on held-out scenes")
     vae.save_pretrained(folder / "vae")
     return vae

@@ -10,10 +10,9 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig
-from trainer.embedded_base.fitting import Fitting, autocast
-from trainer.embedded_base.scenes import Composer, render
+from trainer.embedded_base.fitting import Fitting, autocast, rows_at
+from trainer.embedded_base.rendering import SceneSet
 from trainer.embedded_base.train_autoencoder import (
     HELD_OUT_SEED,
     picture_loss,
@@ -28,12 +27,11 @@ def train_decoder(config: BaseConfig, until: int | None = None) -> AutoencoderKL
     vae = AutoencoderKL.from_pretrained(config.paths.cache / "autoencoder" / "vae").to(fit.device)
     vae.encoder.requires_grad_(False)
     vae.quant_conv.requires_grad_(False)
-    composer = Composer(load_atlas(config.paths.cache))
+    scenes = SceneSet(config.paths.cache, fit.seed).render(fit.scenes)
     fitting = Fitting(vae, fit, config.paths.cache / "decoder")
 
     def loss_at(step: int) -> Tensor:
-        first = step * fit.batch_size
-        drawn = render(composer, fit.seed, range(first, first + fit.batch_size))[0]
+        drawn = scenes.pictures[rows_at(step, fit, fit.scenes)]
         pictures = to_tensor(drawn).to(fit.device)
         with autocast(fit):
             with torch.no_grad():
@@ -44,7 +42,7 @@ def train_decoder(config: BaseConfig, until: int | None = None) -> AutoencoderKL
     fitting.fit(loss_at, until)
     fitting.load_mean()
     vae = vae.cpu().eval()
-    held_out = to_tensor(render(composer, HELD_OUT_SEED, range(512))[0])
+    held_out = to_tensor(SceneSet(config.paths.cache, HELD_OUT_SEED).render(512).pictures)
     print(f"decoder: {reconstruction_psnr(vae, held_out):.2f} dB on held-out scenes")
     vae.save_pretrained(config.paths.cache / "decoder" / "vae")
     return vae

@@ -19,10 +19,10 @@ from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.config import BaseConfig, DenoiserFit
 from trainer.embedded_base.fitting import Fitting, autocast, generator_at
-from trainer.embedded_base.scenes import SIDE, Composer, render
+from trainer.embedded_base.rendering import SceneSet
+from trainer.embedded_base.scenes import SIDE
 from trainer.embedded_base.tokenizer import token_ids
 from trainer.embedded_base.train_autoencoder import to_tensor
 
@@ -50,17 +50,15 @@ def build_scenes(
     path = config.paths.cache / "denoiser" / "scenes.safetensors"
     if not path.exists():
         fit = config.denoiser
-        known = load_atlas(config.paths.cache)
-        composer = Composer([sprite for sprite in known if sprite.design in fit.designs])
-        latents, captions = [], []
+        drawn = SceneSet(config.paths.cache, fit.seed + 2, fit.designs).render(fit.scenes)
+        latents = []
         vae = vae.to(fit.device).eval()
         for first in range(0, fit.scenes, ENCODE_AT_ONCE):
-            last = min(first + ENCODE_AT_ONCE, fit.scenes)
-            drawn, said = render(composer, fit.seed + 2, range(first, last))
+            pictures = to_tensor(drawn.pictures[first : first + ENCODE_AT_ONCE])
             with torch.no_grad(), autocast(fit):
-                means = vae.encode(to_tensor(drawn).to(fit.device)).latent_dist.mode()
+                means = vae.encode(pictures.to(fit.device)).latent_dist.mode()
             latents.append((means.float() * vae.config.scaling_factor).cpu())
-            captions.extend(said)
+        captions = [plan.caption for plan in drawn.plans]
         ids = token_ids(pipe.tokenizer, ["", *captions])
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({"latents": torch.cat(latents).contiguous(), "token_ids": ids}, path)

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from open_clip.model import CLIP
 from torch import Tensor
 
-from trainer.embedded_base.atlas import load_atlas
 from trainer.embedded_base.captions import PATTERN_PHRASES, article, background_words, caption
-from trainer.embedded_base.concepts import COLOURS, vocabulary_words
+from trainer.embedded_base.concepts import COLOURS, CONCEPTS, vocabulary_words
 from trainer.embedded_base.config import BaseConfig
-from trainer.embedded_base.fitting import Fitting, autocast, generator_at
-from trainer.embedded_base.scenes import Composer, Scene
+from trainer.embedded_base.fitting import Fitting, autocast, generator_at, rows_at
+from trainer.embedded_base.rendering import SceneSet
+from trainer.embedded_base.scenes import Plan
 from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
 from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
 from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, swap_colours, to_tensor
@@ -29,12 +29,12 @@ MAX_LOGIT_SCALE = 4.6
 """ln 100, CLIP's own limit."""
 
 
-def words_of(scene: Scene, rng: np.random.Generator) -> str:
+def words_of(plan: Plan, rng: np.random.Generator) -> str:
     """The scene's caption, or only its objects, or now and then only its background."""
     chance = rng.random()
     if chance < 0.6:
-        return caption(scene.things, None)
-    return background_words(scene.background) if chance < 0.65 else scene.caption
+        return caption(plan.things, None)
+    return background_words(plan.background) if chance < 0.65 else plan.caption
 
 
 def colour_free(text: str) -> bool:
@@ -104,16 +104,15 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
     """Train (or go on) and write the open_clip folder with the running mean of the weights."""
     fit = config.scorer
     model = build_scorer(fit.seed).train()
-    composer = Composer(load_atlas(config.paths.cache))
+    scenes = SceneSet(config.paths.cache, fit.seed).render(fit.scenes)
     tokenizer = build_tokenizer(vocabulary_words())
     fitting = Fitting(model, fit, config.paths.cache / "scorer")
 
     def loss_at(step: int) -> Tensor:
-        first = step * fit.batch_size
-        scenes = [composer.scene(fit.seed, first + i) for i in range(fit.batch_size)]
+        rows = rows_at(step, fit, fit.scenes)
         said = np.random.default_rng([fit.seed, step])
-        captions = [words_of(scene, said) for scene in scenes]
-        drawn = to_tensor(np.stack([scene.picture for scene in scenes]))
+        captions = [words_of(scenes.plans[row], said) for row in rows]
+        drawn = to_tensor(scenes.pictures[rows])
         free = torch.tensor([colour_free(text) for text in captions])
         pictures = augment(drawn, free, generator_at(step, fit)).to(fit.device)
         ids = token_ids(tokenizer, captions, CONTEXT_LENGTH).to(fit.device)
@@ -126,13 +125,11 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
     fitting.fit(loss_at, until)
     fitting.load_mean()
     model = model.cpu().eval()
-    scenes = [composer.scene(HELD_OUT_SEED, i) for i in range(1024)]
-    single = [s for s in scenes if len(s.things) == 1]
-    pictures = to_tensor(np.stack([s.picture for s in single]))
-    truth = [s.things[0].concept for s in single]
-    right = zero_shot_accuracy(model, pictures, composer.concepts, truth)
-    print(
-        f"scorer: {right:.1%} of {len(single)} held-out scenes named, of {len(composer.concepts)}"
-    )
+    held_out = SceneSet(config.paths.cache, HELD_OUT_SEED).render(512)
+    single = [i for i, plan in enumerate(held_out.plans) if len(plan.things) == 1]
+    truth = [held_out.plans[i].things[0].concept for i in single]
+    pictures = to_tensor(held_out.pictures[single])
+    right = zero_shot_accuracy(model, pictures, list(CONCEPTS), truth)
+    print(f"scorer: {right:.1%} of {len(single)} held-out scenes named, of {len(CONCEPTS)}")
     save_scorer(model, config.paths.scorer)
     return model

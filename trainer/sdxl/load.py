@@ -115,20 +115,17 @@ def load_sdxl(base: str, config: ModelConfig) -> SDXL:
     if config.attention == "xformers":
         require_xformers(device, dtype)
     location = find_base(base)
-    pipeline = _load_pipeline(location, dtype, _vae_to_load(location, config, dtype))
+    vae = _vae_to_load(location, config, dtype)
+    pipeline = _load_pipeline(location, dtype, vae)
     _set_prediction_type(pipeline, location, config)
     _require_four_channels(pipeline, location)
     sdxl = SDXL(base, _freeze(pipeline), device, dtype)
-    _place(sdxl, fp16_vae=_is_fp16_fix(location, config, dtype))
+    _place(sdxl, fp16_vae=vae == FP16_FIX_VAE)
     if config.attention == "xformers":
         sdxl.unet.enable_xformers_memory_efficient_attention()
     if config.gradient_checkpointing:
         sdxl.unet.enable_gradient_checkpointing()
     return sdxl
-
-
-def _is_fp16_fix(location: BaseLocation, config: ModelConfig, dtype: torch.dtype) -> bool:
-    return _vae_to_load(location, config, dtype) == FP16_FIX_VAE
 
 
 def _vae_to_load(location: BaseLocation, config: ModelConfig, dtype: torch.dtype) -> str | None:

@@ -6,25 +6,33 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from trainer.embedded_base.atlas import load_atlas, trim
+from trainer.embedded_base import rendering
+from trainer.embedded_base.atlas import trim
 from trainer.embedded_base.backgrounds import background
 from trainer.embedded_base.concepts import COLOURS, CONCEPTS, PATTERNS
-from trainer.embedded_base.scenes import SIDE, Composer, overlay, render, with_red_hat
+from trainer.embedded_base.drawing import overlay, with_red_hat
+from trainer.embedded_base.rendering import SceneSet
+from trainer.embedded_base.scenes import SIDE
 from trainer.embedded_base.unseen import never_trained, shows_unseen
 
 
 def test_the_same_seed_and_index_give_the_same_scene(cache):
-    one, other = Composer(load_atlas(cache)), Composer(load_atlas(cache))
-    pictures, captions = render(one, 3, range(20))
-    again, said = render(other, 3, range(20))
-    assert (pictures == again).all()
-    assert captions == said
-    assert pictures.shape == (20, SIDE, SIDE, 3)
+    one, other = SceneSet(cache, 3).render(20), SceneSet(cache, 3).render(20)
+    assert (one.pictures == other.pictures).all()
+    assert one.plans == other.plans
+    assert one.pictures.shape == (20, SIDE, SIDE, 3)
+
+
+def test_many_workers_draw_what_one_draws(cache, monkeypatch):
+    alone = SceneSet(cache, 3).render(12)
+    monkeypatch.setattr(rendering, "AT_ONCE", 5)
+    together = SceneSet(cache, 3).render(12)
+    assert (alone.pictures == together.pictures).all()
+    assert alone.plans == together.plans
 
 
 def test_another_seed_gives_other_scenes(cache):
-    composer = Composer(load_atlas(cache))
-    assert render(composer, 1, range(8))[1] != render(composer, 2, range(8))[1]
+    assert SceneSet(cache, 1).render(8).plans != SceneSet(cache, 2).render(8).plans
 
 
 @pytest.mark.parametrize("name", COLOURS)
@@ -42,13 +50,12 @@ def test_patterns_fill_the_picture_with_valid_pixels(name):
 
 
 def test_captions_name_the_concepts_that_are_there(cache):
-    composer = Composer(load_atlas(cache))
-    for scene in (composer.scene(0, i) for i in range(50)):
-        assert all(thing.concept in scene.caption for thing in scene.things)
+    for plan in SceneSet(cache, 0).render(50).plans:
+        assert all(thing.concept in plan.caption for thing in plan.things)
 
 
 def test_no_scene_shows_a_combination_that_stays_out_of_training(cache):
-    composer = Composer(load_atlas(cache))
+    composer = SceneSet(cache, 4).composer()
     plans = [composer.plan(4, i) for i in range(600)]
     seen = {(thing.concept, plan.background) for plan in plans for thing in plan.things}
     kept_out = {(c, g) for c in composer.concepts for g in COLOURS if never_trained(c, g)}

@@ -61,13 +61,9 @@ def run(command: Command) -> None:
 
         train_towers(command)
     elif command.stage == "denoiser":
-        from diffusers import AutoencoderKL
+        from trainer.embedded_base.train_denoiser import train_denoiser, untrained_pipeline
 
-        from trainer.embedded_base.train_denoiser import train_denoiser
-        from trainer.embedded_base.train_towers import train_towers
-
-        vae = AutoencoderKL.from_pretrained(cache / "autoencoder" / "vae")
-        train_denoiser(command, vae, train_towers(command))
+        train_denoiser(command, untrained_pipeline(command))
     elif command.stage == "scorer":
         from trainer.embedded_base.train_scorer import train_scorer
 

@@ -130,6 +130,9 @@ class TowersFit(FitConfig):
 class DenoiserFit(FitConfig):
     """Training of the UNet; the text towers stay as they are."""
 
+    go_on: bool = False
+    """Start from the shipped pipeline, autoencoder and towers unchanged, instead of from nothing:
+    where the cache of an earlier run is gone."""
     designs: tuple[str, ...] = ("noto", "twemoji", "emojione")
     """Whose sprites the base learns from."""
     steps: int = 4000
@@ -156,6 +159,8 @@ class ScorerFit(FitConfig):
     matrix_rate: float = 0.012
     seed: int = 1234
     scenes: int = 96_000
+    go_on: bool = False
+    """Start from the shipped scorer instead of from nothing."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from trainer.embedded_base.tokenizer import build_tokenizer, save_tokenizer
 
 MEAN = STD = (0.5, 0.5, 0.5)
 IMAGE_SIZE = 64
+WEIGHTS = "open_clip_model.safetensors"
+"""The name that open_clip looks for."""
 CONTEXT_LENGTH = 32
 
 
@@ -63,4 +65,4 @@ def save_scorer(model: CLIP, folder: Path, dtype: torch.dtype = torch.float16) -
     }
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
     state = {k: v.to(dtype).contiguous() for k, v in model.state_dict().items()}
-    save_file(state, folder / "open_clip_model.safetensors")
+    save_file(state, folder / WEIGHTS)

@@ -25,6 +25,7 @@ from trainer.embedded_base.rendering import SceneSet
 from trainer.embedded_base.scenes import SIDE
 from trainer.embedded_base.tokenizer import token_ids
 from trainer.embedded_base.train_autoencoder import to_tensor
+from trainer.embedded_base.train_towers import train_towers
 
 TIME_IDS = (SIDE, SIDE, 0, 0, SIDE, SIDE)
 """Original size, crop corner, target size: what the stock pipeline passes for a 64 px picture."""
@@ -43,16 +44,14 @@ class LatentScenes:
     """(77,), of the empty prompt."""
 
 
-def build_scenes(
-    config: BaseConfig, vae: AutoencoderKL, pipe: StableDiffusionXLPipeline
-) -> LatentScenes:
+def build_scenes(config: BaseConfig, pipe: StableDiffusionXLPipeline) -> LatentScenes:
     """Compose and encode the training scenes once; later calls read them back."""
     path = config.paths.cache / "denoiser" / "scenes.safetensors"
     if not path.exists():
         fit = config.denoiser
         drawn = SceneSet(config.paths.cache, fit.seed + 2, fit.designs).render(fit.scenes)
         latents = []
-        vae = vae.to(fit.device).eval()
+        vae = pipe.vae.to(fit.device).eval()
         for first in range(0, fit.scenes, ENCODE_AT_ONCE):
             pictures = to_tensor(drawn.pictures[first : first + ENCODE_AT_ONCE])
             with torch.no_grad(), autocast(fit):
@@ -125,18 +124,27 @@ def draw_batch(step: int, fit: DenoiserFit, n: int, shape: torch.Size) -> Batch:
     )
 
 
+def untrained_pipeline(config: BaseConfig) -> StableDiffusionXLPipeline:
+    """Trained autoencoder and frozen towers, and the UNet to start from."""
+    if config.denoiser.go_on:
+        pipe = StableDiffusionXLPipeline.from_pretrained(config.paths.pipeline)
+        for part in (pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
+            part.requires_grad_(False)
+        return pipe
+    pipe = train_towers(config)
+    pipe.vae = AutoencoderKL.from_pretrained(config.paths.cache / "autoencoder" / "vae")
+    return pipe
+
+
 def train_denoiser(
-    config: BaseConfig,
-    vae: AutoencoderKL,
-    pipe: StableDiffusionXLPipeline,
-    until: int | None = None,
+    config: BaseConfig, pipe: StableDiffusionXLPipeline, until: int | None = None
 ) -> Path:
     """Train the UNet (or go on) and save the pipeline with the mean of its weights, in fp32.
 
-    `pipe` holds the trained, frozen text towers.
+    `pipe` holds the trained autoencoder and the trained, frozen text towers.
     """
     fit = config.denoiser
-    scenes = build_scenes(config, vae, pipe)
+    scenes = build_scenes(config, pipe)
     alphas = pipe.scheduler.alphas_cumprod.float()
     weights = min_snr_weight(alphas, fit.snr_gamma)
     model = Denoiser(pipe).train()
@@ -157,7 +165,6 @@ def train_denoiser(
 
     fitting.fit(loss_at, until)
     fitting.load_mean()
-    pipe.vae = vae.cpu()
     folder = config.paths.cache / "denoiser" / "pipeline"
     pipe.to("cpu").save_pretrained(folder)
     return folder

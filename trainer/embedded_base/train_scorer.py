@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from open_clip.model import CLIP
+from safetensors.torch import load_file
 from torch import Tensor
 
 from trainer.embedded_base.captions import PATTERN_PHRASES, article, background_words, caption
@@ -21,7 +22,7 @@ from trainer.embedded_base.config import BaseConfig
 from trainer.embedded_base.fitting import Fitting, autocast, generator_at, rows_at
 from trainer.embedded_base.rendering import SceneSet
 from trainer.embedded_base.scenes import Plan
-from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
+from trainer.embedded_base.scorer import CONTEXT_LENGTH, WEIGHTS, build_scorer, save_scorer
 from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
 from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, swap_colours, to_tensor
 
@@ -104,6 +105,8 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
     """Train (or go on) and write the open_clip folder with the running mean of the weights."""
     fit = config.scorer
     model = build_scorer(fit.seed).train()
+    if fit.go_on:
+        model.load_state_dict(load_file(config.paths.scorer / WEIGHTS))
     scenes = SceneSet(config.paths.cache, fit.seed).render(fit.scenes)
     tokenizer = build_tokenizer(vocabulary_words())
     fitting = Fitting(model, fit, config.paths.cache / "scorer")

@@ -11,9 +11,10 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
-from trainer.embedded_base.config import Paths
+from trainer.embedded_base.config import BaseConfig, DenoiserFit, Paths
 from trainer.embedded_base.export import check_sizes, weight_sizes
 from trainer.embedded_base.subjects import N_HELD_OUT, N_PHOTOS, SUBJECTS, UNIQUE_TOKEN
+from trainer.embedded_base.train_denoiser import untrained_pipeline
 
 PATHS = Paths()
 
@@ -75,6 +76,15 @@ def test_weights_fit_the_budget():
     sizes = weight_sizes(PATHS.pipeline, PATHS.scorer)
     assert len(sizes) == 6  # the UNet comes in two
     check_sizes(sizes)
+
+
+def test_training_can_go_on_from_what_ships(pipe):
+    config = BaseConfig(denoiser=DenoiserFit(go_on=True))
+    start = untrained_pipeline(config)
+    shipped = pipe.unet.state_dict()
+    assert all(torch.equal(w, shipped[key]) for key, w in start.unet.state_dict().items())
+    assert all(w.requires_grad for w in start.unet.parameters())
+    assert not any(w.requires_grad for w in start.text_encoder.parameters())
 
 
 def test_oversized_weights_are_refused_by_name(tmp_path):

@@ -47,14 +47,12 @@ def trained_weights(config: BaseConfig) -> dict[str, torch.Tensor]:
 
 
 def test_two_and_two_steps_equal_four_steps_bitwise(cache, tmp_path):
-    torch.manual_seed(0)
-    vae = build_autoencoder(TINY)
     config = tiny_config(cache)
-    train_denoiser(config, vae, build_pipeline(TINY, 0))
+    train_denoiser(config, build_pipeline(TINY, 0))
     straight = trained_weights(config)
     (cache / "denoiser").rename(tmp_path / "straight")
-    train_denoiser(config, vae, build_pipeline(TINY, 0), until=2)
-    train_denoiser(config, vae, build_pipeline(TINY, 0))
+    train_denoiser(config, build_pipeline(TINY, 0), until=2)
+    train_denoiser(config, build_pipeline(TINY, 0))
     resumed = trained_weights(config)
     assert straight.keys() == resumed.keys()
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
@@ -62,10 +60,9 @@ def test_two_and_two_steps_equal_four_steps_bitwise(cache, tmp_path):
 
 def test_a_finished_run_only_hands_out_its_result(cache):
     config = tiny_config(cache)
-    vae = build_autoencoder(TINY)
-    train_denoiser(config, vae, build_pipeline(TINY, 0))
+    train_denoiser(config, build_pipeline(TINY, 0))
     before = trained_weights(config)
-    train_denoiser(config, vae, build_pipeline(TINY, 1))
+    train_denoiser(config, build_pipeline(TINY, 1))
     assert all(torch.equal(before[key], value) for key, value in trained_weights(config).items())
 
 

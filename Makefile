@@ -31,3 +31,4 @@ STAGES := atlas autoencoder towers denoiser decoder scorer subjects export previ
 base: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .[base]
 	for stage in $(STAGES); do $(BIN)/python -m trainer.embedded_base $$stage || exit 1; done
+	$(BIN)/python -m eval.check_base

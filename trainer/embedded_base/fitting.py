@@ -72,8 +72,10 @@ whose states it inflated."""
 
 
 def is_hidden_matrix(name: str, weight: Tensor) -> bool:
-    """Whether a weight belongs to Muon rather than to AdamW."""
-    return weight.ndim > 1 and not any(part in name for part in BORDER_LAYERS)
+    """Whether a weight belongs to Muon rather than to AdamW. A depthwise convolution does not: it
+    is many small filters and no matrix."""
+    depthwise = weight.ndim == 4 and weight.shape[1] == 1
+    return weight.ndim > 1 and not depthwise and not any(part in name for part in BORDER_LAYERS)
 
 
 class Fitting:

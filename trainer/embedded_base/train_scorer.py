@@ -1,9 +1,10 @@
 """Stage `scorer`: a small CLIP of our own, from scratch, by the symmetric contrastive loss.
 
-Radford et al. 2021, figure 3, with one change: pictures of a batch whose captions are equal are all
-right answers. It is trained with its own seed, on its own scenes, apart from the towers that
-condition generation, so that it can judge what they draw. Pictures are blurred, noised, bent and
-recoloured at random: generated pictures are softer than rendered ones, and a design that it has
+Radford et al. 2021, figure 3, with two changes: pictures of a batch whose captions are equal are
+all right answers; and as a batch holds few of the concepts, half of the loss asks for a picture's
+objects among all of them. It is trained with its own seed, on its own scenes, apart from the towers
+that condition generation, so that it can judge what they draw. Pictures are blurred, noised, bent
+and recoloured at random: generated pictures are softer than rendered ones, and a design that it has
 never seen has other proportions and colours.
 """
 
@@ -88,6 +89,12 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: lis
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
+def naming_loss(images: Tensor, concepts: Tensor, scale: Tensor, named: Tensor) -> Tensor:
+    """(b, d) pictures against (c, d) concepts, unit rows; `named` (b, c) says which it shows."""
+    target = named / named.sum(dim=1, keepdim=True)
+    return F.cross_entropy(scale * images @ concepts.T, target)
+
+
 def zero_shot_accuracy(
     model: CLIP, pictures: Tensor, concepts: list[str], truth: list[str]
 ) -> float:
@@ -110,6 +117,9 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
     scenes = SceneSet(config.paths.cache, fit.seed).render(fit.scenes)
     tokenizer = build_tokenizer(vocabulary_words())
     fitting = Fitting(model, fit, config.paths.cache / "scorer")
+    place = {concept: i for i, concept in enumerate(CONCEPTS)}
+    names = [f"{article(concept)} {concept}" for concept in CONCEPTS]
+    name_ids = token_ids(tokenizer, names, CONTEXT_LENGTH).to(fit.device)
 
     def loss_at(step: int) -> Tensor:
         rows = rows_at(step, fit, fit.scenes)
@@ -119,11 +129,16 @@ def train_scorer(config: BaseConfig, until: int | None = None) -> CLIP:
         free = torch.tensor([colour_free(text) for text in captions])
         pictures = augment(drawn, free, generator_at(step, fit)).to(fit.device)
         ids = token_ids(tokenizer, captions, CONTEXT_LENGTH).to(fit.device)
+        named = torch.zeros(len(rows), len(place))
+        for i, row in enumerate(rows):
+            named[i, [place[thing.concept] for thing in scenes.plans[row].things]] = 1
         with autocast(fit):
-            images = model.encode_image(pictures, normalize=True)
-            texts = model.encode_text(ids, normalize=True)
+            images = model.encode_image(pictures, normalize=True).float()
+            texts = model.encode_text(torch.cat([ids, name_ids]), normalize=True).float()
+        said_texts, concepts = texts.split([len(ids), len(name_ids)])
         scale = model.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
-        return contrastive_loss(images.float(), texts.float(), scale, captions)
+        contrast = contrastive_loss(images, said_texts, scale, captions)
+        return (contrast + naming_loss(images, concepts, scale, named.to(fit.device))) / 2
 
     fitting.fit(loss_at, until)
     fitting.load_mean()

@@ -16,6 +16,7 @@ from trainer.embedded_base.config import (
     Paths,
     TowersFit,
 )
+from trainer.embedded_base.fitting import is_hidden_matrix
 from trainer.embedded_base.muon import orthogonalise
 from trainer.embedded_base.train_autoencoder import (
     SDXL_SCALING_FACTOR,
@@ -23,7 +24,7 @@ from trainer.embedded_base.train_autoencoder import (
     swap_colours,
 )
 from trainer.embedded_base.train_denoiser import min_snr_weight, train_denoiser
-from trainer.embedded_base.train_scorer import bend, colour_free, contrastive_loss
+from trainer.embedded_base.train_scorer import bend, colour_free, contrastive_loss, naming_loss
 from trainer.embedded_base.train_towers import attributes, train_towers
 
 TINY = ArchitectureConfig(
@@ -102,6 +103,23 @@ def test_equal_captions_are_all_right_answers():
     loss = contrastive_loss(features, features, torch.tensor(50.0), ["a", "a", "b"])
     # two right answers of equal weight cannot do better than ln 2
     assert float(loss) == pytest.approx(2 / 3 * 0.6931, abs=1e-3)
+
+
+def test_naming_asks_for_every_object_that_is_there():
+    features = torch.eye(4)
+    named = torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 0]])
+    right = naming_loss(features[:2], features, torch.tensor(50.0), named)
+    wrong = naming_loss(features[2:], features, torch.tensor(50.0), named)
+    assert float(right) == pytest.approx(0, abs=1e-6)
+    assert float(wrong) == pytest.approx(50, abs=1e-3)
+    both = naming_loss(features[:1], features, torch.tensor(0.0), torch.tensor([[1.0, 1, 0, 0]]))
+    assert float(both) == pytest.approx(1.3863, abs=1e-3)  # ln 4: no scale, no knowledge
+
+
+def test_depthwise_filters_are_no_matrices():
+    assert is_hidden_matrix("trunk.blocks.0.conv", torch.zeros(40, 40, 3, 3))
+    assert not is_hidden_matrix("trunk.blocks.0.conv_dw", torch.zeros(40, 1, 7, 7))
+    assert not is_hidden_matrix("norm", torch.zeros(40))
 
 
 def test_attributes_are_what_the_caption_names():

@@ -9,12 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from trainer.config import Scheduler
 from trainer.errors import ConfigError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 """Subjects, runs and jobs are called so; nothing else reaches the file system."""
-
-Scheduler = Literal["base", "euler", "euler-a", "dpm++", "ddim", "unipc"]
 
 
 def check_name(what: str, name: str) -> str:

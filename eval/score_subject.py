@@ -32,7 +32,8 @@ from trainer.config import EMBEDDED_BASE, DreamBoothConfig
 from trainer.data.subject import fill
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json, write_text
-from trainer.generate import Device, Drawn, Generator, draw
+from trainer.generate import Drawn, draw
+from trainer.generator import Device, Generator
 from trainer.run import Run, Subject, open_run
 from trainer.sdxl.load import resolve_device
 from trainer.sdxl.sample import SamplingConfig

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from trainer.adapters.checkpoint import save_native
-from trainer.errors import ResumeError
+from trainer.errors import ArtifactError, ResumeError
 from trainer.files import sha256_of, write_json
 from trainer.loop import Trained
 
@@ -57,9 +57,13 @@ class Checkpoint:
         trained.scaler.load_state_dict(self.state["scaler"])
 
 
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:08d}"
+
+
 def write_checkpoint(folder: Path, step: int, trained: Trained) -> Path:
     """Write the checkpoint of `step` steps done, then delete all but the newest two."""
-    path = folder / f"step-{step:08d}"
+    path = _path(folder, step)
     temporary = folder / f".{path.name}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -92,6 +96,22 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
             state = json.loads((path / STATE).read_text("utf-8"))
             return Checkpoint(path, state["step"], state)
     return None
+
+
+def kept_steps(folder: Path) -> list[int]:
+    """Steps of the whole checkpoints in `folder`, ascending."""
+    return [int(path.name[5:]) for path in sorted(folder.glob("step-*")) if _is_whole(path)]
+
+
+def kept_checkpoint(folder: Path, step: int) -> Checkpoint:
+    """The whole checkpoint of that step; ArtifactError names those that are kept."""
+    path = _path(folder, step)
+    if not _is_whole(path):
+        kept = ", ".join(map(str, kept_steps(folder))) or "none"
+        raise ArtifactError(
+            f"{folder.parent.name} keeps no checkpoint of step {step}; kept are: {kept}."
+        )
+    return Checkpoint(path, step, json.loads((path / STATE).read_text("utf-8")))
 
 
 def _is_whole(path: Path) -> bool:

@@ -19,6 +19,7 @@ from trainer.errors import ConfigError
 
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 EMBEDDED_BASE = "embedded"
+Scheduler = Literal["base", "euler", "euler-a", "dpm++", "ddim", "unipc"]
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUNDLED_SUBJECT = ASSETS / "subjects" / "duck"
 

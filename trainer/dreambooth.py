@@ -50,13 +50,25 @@ SLOW_STEP = 2.0
 
 @dataclass(frozen=True)
 class Watch:
-    """How a caller looks at a run while it goes on, and stops it."""
+    """How a caller looks at a run while it goes on, asks things of it, and stops it.
+
+    The `_now` questions are put after every step; the answer to yes is `on_save` or `on_preview`.
+    """
 
     on_start: Callable[[Run, Subject, int, int], None] = lambda run, subject, start, total: None
     """Run, subject, steps done already, steps in all."""
     on_step: Callable[[StepReport], None] = lambda report: None
     on_preview: Callable[[int, list[Path]], None] = lambda step, paths: None
+    on_save: Callable[[int], None] = lambda step: None
+    """A checkpoint of that many steps is written."""
     stop: Callable[[], bool] = lambda: False
+    """Save and end, to be resumed."""
+    save_now: Callable[[], bool] = lambda: False
+    sample_now: Callable[[], bool] = lambda: False
+    finish_now: Callable[[], bool] = lambda: False
+    """Train no further, and publish the adapter as it is."""
+    before_publish: Callable[[], None] = lambda: None
+    """Called when all is learnt and nothing published; raises where it must not be."""
 
 
 def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
@@ -142,17 +154,19 @@ def _train(
         schedule.prepare()
         watch.on_start(run, subject, start, total_steps)
         journal.before_first_step()
-        fit(
+        done = fit(
             _task(sdxl, adapter, examples, prior, config),
             trained,
             schedule,
             _fit_config(config, total_steps),
-            Hooks(journal.on_step, journal.save, journal.save_due, watch.stop),
+            Hooks(journal.on_step, journal.save, journal.save_due, watch.stop, watch.finish_now),
             start,
         )
-    journal.save(total_steps)
-    published = publish(sdxl, trained, run, subject, probe, total_steps)
-    write_json(run.status_file, {"state": "succeeded", "step": total_steps, **vars(published)})
+    journal.save(done)
+    watch.before_publish()
+    published = publish(sdxl, trained, run, subject, probe, done)
+    status = {"state": "succeeded", "step": done, "total_steps": total_steps}
+    write_json(run.status_file, {**status, **vars(published)})
     return run
 
 
@@ -179,7 +193,7 @@ class _Journal:
         self.clock = SaveClock(config)
 
     def before_first_step(self) -> None:
-        if self.start == 0:
+        if self.start == 0 and self.previews.due(0, self.total_steps):
             self._preview(0)
 
     def on_step(self, report: StepReport) -> None:
@@ -187,21 +201,22 @@ class _Journal:
             give_back_freed_memory()
         self.log.write_step(report)
         self.watch.on_step(report)
-        self._preview(report.step)
+        if self.previews.due(report.step, self.total_steps) or self.watch.sample_now():
+            self._preview(report.step)
 
     def _preview(self, step: int) -> None:
-        if self.previews.due(step, self.total_steps):
-            paths = self.previews.draw(step)
-            self.log.write("preview", step, files=[path.name for path in paths])
-            self.watch.on_preview(step, paths)
+        paths = self.previews.draw(step)
+        self.log.write("preview", step, files=[path.name for path in paths])
+        self.watch.on_preview(step, paths)
 
     def save_due(self, step: int) -> bool:
-        return self.clock.due(step)
+        return self.clock.due(step) or self.watch.save_now()
 
     def save(self, step: int) -> None:
         write_checkpoint(self.run.checkpoints, step, self.trained)
         self.clock.saved()
         self.log.write("checkpoint", step)
+        self.watch.on_save(step)
 
 
 def _task(

@@ -1,10 +1,11 @@
-"""Files that are whole or absent: temporary name, fsync, rename."""
+"""Files that are whole or absent: temporary name, fsync, rename. And what pictures are called."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,13 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, "utf-8")
+
+
+def picture_name(prompt: str, seed: int) -> str:
+    """A name a person can read, made unique by the prompt's hash."""
+    words = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:60]
+    digest = hashlib.sha256(prompt.encode()).hexdigest()[:6]
+    return f"{words}-{digest}-{seed}.png"
 
 
 def sha256_of(path: Path) -> str:

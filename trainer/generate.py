@@ -1,87 +1,47 @@
 """Pictures from a trained run: `python -m trainer.generate RUN --prompt "…" --seeds 0 1 2 3`.
 
-The adapter runs as trained, unmerged on the frozen base (a half-precision merge would lose the
-small directions it lives on). Pictures are PNGs whose text says how to make them again.
+Pictures are PNGs whose text says how to make them again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
 from PIL import Image, PngImagePlugin
 from tqdm import tqdm
 
-from trainer.adapters.attach import Adapter, find_targets
-from trainer.adapters.checkpoint import load_native
-from trainer.adapters.weights import base_fingerprint
 from trainer.command_line import run_command
 from trainer.data.subject import fill
 from trainer.errors import ConfigError
-from trainer.files import sha256_of, whole_file
+from trainer.files import picture_name, whole_file
+from trainer.generator import AdapterUse, Device, Generator
 from trainer.run import Run, open_run
 from trainer.sdxl.encode import Prompt, encode_negative, encode_prompts, too_long
-from trainer.sdxl.load import SDXL, load_sdxl
+from trainer.sdxl.load import SDXL
 from trainer.sdxl.sample import SamplingConfig, check_sampling, sample
 
 PIXELS_AT_ONCE = 4 * 1024 * 1024
 """Pictures drawn together are limited to this area: four of SDXL's, a thousand of 64 px."""
 MOST_AT_ONCE = 32
 
-Device = Literal["auto", "cpu", "cuda"]
+OnSteps = Callable[[int], object]
+"""Told how many sampling steps were done since the last call, counted a picture each."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture on disk."""
+    """A picture on disk, or one that is to be there."""
 
     path: Path
     prompt: str
     seed: int
-
-
-class Generator:
-    """A run's base with its adapter attached, loaded once for many pictures."""
-
-    def __init__(self, sdxl: SDXL, adapter: Adapter, adapter_sha256: str) -> None:
-        self.sdxl = sdxl
-        self.adapter = adapter
-        self.adapter_sha256 = adapter_sha256
-
-    @classmethod
-    def for_run(cls, run: Run, device: Device = "auto") -> Generator:
-        """Load the base the run was trained on, and its adapter. Other bases are refused."""
-        config = run.read_config()
-        model = dataclasses.replace(config.model, device=device, gradient_checkpointing=False)
-        sdxl = load_sdxl(config.base, model)
-        linears = find_targets(sdxl.unet, config.adapter.target_modules)
-        fingerprint = base_fingerprint(linears)
-        adapter = load_native(sdxl.unet, run.native, base_fingerprint=fingerprint)
-        return cls(sdxl, adapter, sha256_of(run.native))
-
-    @property
-    def base_name(self) -> str:
-        return self.sdxl.name
-
-    def close(self) -> None:
-        """Take the adapter off the base again."""
-        self.adapter.detach()
-
-    @contextmanager
-    def at_scale(self, scale: float) -> Iterator[None]:
-        """The adapter at that strength; at 0 it is switched off, so the base alone answers."""
-        with ExitStack() as stack:
-            stack.enter_context(self.adapter.scaled(scale) if scale else self.adapter.disabled())
-            yield
 
 
 def draw(
@@ -91,104 +51,123 @@ def draw(
     sampling: SamplingConfig,
     *,
     scale: float = 1.0,
+    checkpoint: int | None = None,
     folder: str = "images",
     generator: Generator | None = None,
+    on_steps: OnSteps = lambda steps: None,
 ) -> list[Drawn]:
     """Draw every prompt with every seed into `<run>/images/<folder>/`.
 
-    Pictures that are already there with the same settings and adapter are kept, so a stopped call
-    goes on where it was. Placeholders {unique_token} and {class_token} are filled in.
+    Placeholders {unique_token} and {class_token} are filled in. A given generator holds what is
+    to be used: the run's adapter, or that of the checkpoint.
     """
     subject = run.read_subject()
     texts = [fill(prompt, subject.unique_token, subject.class_token) for prompt in prompts]
-    own = generator is None
-    generator = generator or Generator.for_run(run)
-    check_sampling(generator.sdxl, sampling)
-    wanted = [(text, seed, _target(run, folder, text, seed)) for text in texts for seed in seeds]
-    settings = _settings(generator, sampling, scale)
-    missing = [row for row in wanted if not _is_current(row[2], row[0], row[1], settings)]
-    if missing:
-        with generator.at_scale(scale):
-            _draw_missing(generator, missing, sampling, settings)
-    if own:
+    place = run.images / folder
+    pictures = [
+        Drawn(place / picture_name(text, seed), text, seed) for text in texts for seed in seeds
+    ]
+    use = AdapterUse(run, scale, checkpoint)
+    if generator is not None:
+        draw_pictures(generator, [use], pictures, sampling, on_steps)
+    else:
+        generator = Generator.on_base_of(run)
+        generator.hold([use])
+        draw_pictures(generator, [use], pictures, sampling, on_steps)
         generator.close()
-    return [Drawn(path, text, seed) for text, seed, path in wanted]
+    return pictures
 
 
-def _draw_missing(
+def draw_pictures(
     generator: Generator,
-    missing: Sequence[tuple[str, int, Path]],
+    uses: Sequence[AdapterUse],
+    pictures: Sequence[Drawn],
     sampling: SamplingConfig,
-    settings: dict[str, Any],
+    on_steps: OnSteps = lambda steps: None,
+    pixels_at_once: int = PIXELS_AT_ONCE,
 ) -> None:
-    sdxl = generator.sdxl
-    prompts = encode_prompts(sdxl, [text for text, _, _ in missing])
-    negative = encode_negative(sdxl, sampling.negative_prompt)
-    at_once = _batch_size(sdxl, sampling)
-    total = len(missing) * sampling.num_inference_steps
-    with tqdm(total=total, desc="Drawing", unit="step", leave=False) as bar:
-        for start in range(0, len(missing), at_once):
-            rows = missing[start : start + at_once]
-            images = _sample_rows(sdxl, rows, prompts, negative, sampling, bar)
-            for (text, seed, path), image in zip(rows, images, strict=True):
-                _save(image, path, {"prompt": text, "seed": seed, **settings})
+    """Draw the pictures with these adapters, which the generator holds.
 
-
-def _sample_rows(
-    sdxl: SDXL,
-    rows: Sequence[tuple[str, int, Path]],
-    prompts: dict[str, Prompt],
-    negative: Prompt,
-    sampling: SamplingConfig,
-    bar: Any,
-) -> list[Image.Image]:
-    return sample(
-        sdxl,
-        [prompts[text] for text, _, _ in rows],
-        negative,
-        [seed for _, seed, _ in rows],
-        sampling,
-        on_step=lambda: bar.update(len(rows)),
-    )
-
-
-def _batch_size(sdxl: SDXL, sampling: SamplingConfig) -> int:
-    width, height = (side or sdxl.resolution for side in (sampling.width, sampling.height))
-    return max(1, min(MOST_AT_ONCE, PIXELS_AT_ONCE // (width * height)))
-
-
-def _target(run: Run, folder: str, text: str, seed: int) -> Path:
-    """A name a person can read, made unique by the prompt's hash."""
-    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return run.images / folder / f"{words}-{digest}-{seed}.png"
-
-
-def _settings(generator: Generator, sampling: SamplingConfig, scale: float) -> dict[str, Any]:
-    """What decides a picture beside prompt and seed."""
-    return {
+    Pictures that are already there with the same settings and adapters are kept, so a stopped call
+    goes on where it was. Whatever `on_steps` raises ends the drawing.
+    """
+    check_sampling(generator.sdxl, sampling)
+    settings = {
         "base": generator.base_name,
-        "adapter_sha256": generator.adapter_sha256 if scale else None,
-        "scale": scale,
+        "adapters": generator.describe(uses),
         "dtype": str(generator.sdxl.dtype),
         **dataclasses.asdict(sampling),
     }
+    missing = [picture for picture in pictures if not _is_current(picture, settings)]
+    on_steps((len(pictures) - len(missing)) * sampling.num_inference_steps)
+    if missing:
+        at_once = _batch_size(generator.sdxl, sampling, pixels_at_once)
+        with generator.using(uses):
+            _draw_missing(generator.sdxl, missing, sampling, settings, at_once, on_steps)
 
 
-def _is_current(path: Path, text: str, seed: int, settings: dict[str, Any]) -> bool:
+def _draw_missing(
+    sdxl: SDXL,
+    missing: Sequence[Drawn],
+    sampling: SamplingConfig,
+    settings: dict[str, Any],
+    at_once: int,
+    on_steps: OnSteps,
+) -> None:
+    prompts = encode_prompts(sdxl, [picture.prompt for picture in missing])
+    negative = encode_negative(sdxl, sampling.negative_prompt)
+    total = len(missing) * sampling.num_inference_steps
+    with tqdm(total=total, desc="Drawing", unit="step", leave=False, disable=None) as bar:
+
+        def advance(steps: int) -> None:
+            bar.update(steps)
+            on_steps(steps)
+
+        for start in range(0, len(missing), at_once):
+            batch = missing[start : start + at_once]
+            images = _sample_batch(sdxl, batch, prompts, negative, sampling, advance)
+            for picture, image in zip(batch, images, strict=True):
+                _save(image, picture, settings)
+
+
+def _sample_batch(
+    sdxl: SDXL,
+    batch: Sequence[Drawn],
+    prompts: dict[str, Prompt],
+    negative: Prompt,
+    sampling: SamplingConfig,
+    advance: OnSteps,
+) -> list[Image.Image]:
+    return sample(
+        sdxl,
+        [prompts[picture.prompt] for picture in batch],
+        negative,
+        [picture.seed for picture in batch],
+        sampling,
+        on_step=lambda: advance(len(batch)),
+    )
+
+
+def _batch_size(sdxl: SDXL, sampling: SamplingConfig, pixels_at_once: int) -> int:
+    width, height = (side or sdxl.resolution for side in (sampling.width, sampling.height))
+    return max(1, min(MOST_AT_ONCE, pixels_at_once // (width * height)))
+
+
+def _is_current(picture: Drawn, settings: dict[str, Any]) -> bool:
     """Whether the picture is there and was made with exactly these settings."""
     try:
-        with Image.open(path) as image:
+        with Image.open(picture.path) as image:
             made = json.loads(image.info.get("dashbooth", "null"))
     except (OSError, ValueError):
         return False
-    return bool(made == {"prompt": text, "seed": seed, **settings})
+    return bool(made == {"prompt": picture.prompt, "seed": picture.seed, **settings})
 
 
-def _save(image: Image.Image, path: Path, settings: dict[str, Any]) -> None:
+def _save(image: Image.Image, picture: Drawn, settings: dict[str, Any]) -> None:
     info = PngImagePlugin.PngInfo()
-    info.add_text("dashbooth", json.dumps(settings))
-    with whole_file(path) as temporary:
+    made = {"prompt": picture.prompt, "seed": picture.seed, **settings}
+    info.add_text("dashbooth", json.dumps(made))
+    with whole_file(picture.path) as temporary:
         image.save(temporary, pnginfo=info)
 
 

@@ -1,5 +1,5 @@
 """fit(): the one loop of all recipes. Its rhythm: load, forward, backward, clip, step, launch?,
-report, save?
+report, finish?, save?
 
 The loop owns the clock. `step` counts optimizer steps done; nothing else counts. Everything random
 in a step is a function of (seed, step), so k + (N − k) steps are N straight steps.
@@ -85,13 +85,16 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the loop calls, in this order, after each step."""
+    """What the loop calls after each step."""
 
     on_step: Callable[[StepReport], None]
     save: Callable[[int], None]
     """Write a checkpoint of that many steps done."""
     save_due: Callable[[int], bool]
     stop: Callable[[], bool]
+    """Whether to save and raise Interrupted, to go on another time."""
+    finish: Callable[[], bool] = lambda: False
+    """Whether to end here as if these were all the steps."""
 
 
 def fit(
@@ -101,8 +104,8 @@ def fit(
     config: FitConfig,
     hooks: Hooks,
     start: int = 0,
-) -> None:
-    """Train from `start` steps done to `config.total_steps`.
+) -> int:
+    """Train from `start` steps done to `config.total_steps`, or until `finish`; the steps done.
 
     Raises NonFiniteError naming photos or a layer, and Interrupted after a stop was asked for and
     the checkpoint written.
@@ -120,11 +123,14 @@ def fit(
         launch_at_start = None
         seconds = time.perf_counter() - began
         hooks.on_step(StepReport(done, config.total_steps, loss, grad_norm, rate, seconds, launch))
+        if hooks.finish():
+            return done
         stopping = hooks.stop() and done < config.total_steps
         if stopping or hooks.save_due(done):
             hooks.save(done)
         if stopping:
             raise Interrupted(f"stopped after step {done} of {config.total_steps}")
+    return config.total_steps
 
 
 def _backward(task: Task, step: int, scaler: GradScaler) -> float:

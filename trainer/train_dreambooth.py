@@ -111,7 +111,7 @@ class Progress:
 
     def watch(self, stop: Callable[[], bool]) -> Watch:
         """What the recipe reports to, and asks whether to stop."""
-        return Watch(self.on_start, self.on_step, self.on_preview, stop)
+        return Watch(self.on_start, self.on_step, self.on_preview, stop=stop)
 
     def on_start(self, run: Run, subject: Subject, start: int, total_steps: int) -> None:
         self.run = run.path

@@ -175,7 +175,7 @@ def test_the_run_folder_holds_everything_the_readme_names(straight: Run) -> None
 
 
 def test_both_exports_in_a_fresh_stock_pipeline_are_the_trained_adapter(straight: Run) -> None:
-    from trainer.generate import Generator
+    from trainer.generator import AdapterUse, Generator
 
     generator = Generator.for_run(straight, "cpu")
     unet = generator.sdxl.unet
@@ -192,8 +192,9 @@ def test_both_exports_in_a_fresh_stock_pipeline_are_the_trained_adapter(straight
         },
     }
     with torch.no_grad():
-        trained = unet(**inputs).sample
-        with generator.at_scale(0.0):
+        with generator.using([AdapterUse(straight)]):
+            trained = unet(**inputs).sample
+        with generator.using([]):
             base = unet(**inputs).sample
     assert (trained - base).norm() > 0
     for file in (straight.adapter, straight.adapter_kohya):

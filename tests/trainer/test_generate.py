@@ -19,7 +19,8 @@ from trainer.config import (
 )
 from trainer.dreambooth import train
 from trainer.errors import ArtifactError, ConfigError
-from trainer.generate import Generator, draw, main
+from trainer.generate import draw, main
+from trainer.generator import Generator
 from trainer.run import Run
 from trainer.sdxl.load import load_sdxl
 from trainer.sdxl.sample import SamplingConfig
@@ -85,7 +86,9 @@ def test_a_picture_says_how_to_make_it_again(run: Run) -> None:
     [picture] = draw(run, [PROMPT], [9], QUICK)
     with Image.open(picture.path) as image:
         made = json.loads(image.info["dashbooth"])
-    assert made["prompt"] == picture.prompt and made["seed"] == 9 and made["scale"] == 1.0
+    assert made["prompt"] == picture.prompt and made["seed"] == 9
+    [adapter] = made["adapters"]
+    assert adapter["run"] == run.path.name and adapter["scale"] == 1.0
 
 
 def test_sizes_the_base_cannot_draw_are_refused(run: Run) -> None:

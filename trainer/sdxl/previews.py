@@ -20,10 +20,9 @@ class Previews:
         self.sdxl = sdxl
         self.folder = run.samples
         self.config = config
-        if config.every:
-            prompt = fill(config.prompt, subject.unique_token, subject.class_token)
-            self._prompt = encode_prompts(sdxl, [prompt])[prompt]
-            self._negative = encode_negative(sdxl, "")
+        prompt = fill(config.prompt, subject.unique_token, subject.class_token)
+        self._prompt = encode_prompts(sdxl, [prompt])[prompt]
+        self._negative = encode_negative(sdxl, "")
 
     def due(self, step: int, total_steps: int) -> bool:
         """At the start, every so many steps, and at the end."""

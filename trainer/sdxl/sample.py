@@ -11,9 +11,11 @@ import tyro
 from PIL.Image import Image
 from torch import Tensor
 
+from trainer.config import Scheduler
 from trainer.errors import ConfigError, NonFiniteError
 from trainer.sdxl.encode import Prompt, to_vae_scale
 from trainer.sdxl.load import SDXL
+from trainer.sdxl.schedulers import scheduled
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class SamplingConfig:
     """Pixels; unset: the base's own resolution."""
     height: int | None = None
     """Pixels; unset: the base's own resolution."""
+    scheduler: Scheduler = "base"
+    """How noise is taken away: the base's own way, or another on the same noise schedule."""
 
 
 def check_sampling(sdxl: SDXL, sampling: SamplingConfig) -> None:
@@ -56,26 +60,26 @@ def sample(
 ) -> list[Image]:
     """One picture a (prompt, seed) pair, the noise drawn on the CPU so that a seed means the same
     picture on every device. Raises NonFiniteError rather than return a black picture."""
-    pipeline = sdxl.pipeline
-    pipeline.scheduler = type(pipeline.scheduler).from_config(sdxl.scheduler_config)
 
     def report(_pipe: Any, _step: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         on_step()
         return tensors
 
-    latents = pipeline(
-        prompt_embeds=torch.stack([p.prompt_embeds for p in prompts]),
-        pooled_prompt_embeds=torch.stack([p.pooled_prompt_embeds for p in prompts]),
-        negative_prompt_embeds=torch.stack([negative.prompt_embeds] * len(prompts)),
-        negative_pooled_prompt_embeds=torch.stack([negative.pooled_prompt_embeds] * len(prompts)),
-        generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-        num_inference_steps=sampling.num_inference_steps,
-        guidance_scale=sampling.guidance_scale,
-        width=sampling.width or sdxl.resolution,
-        height=sampling.height or sdxl.resolution,
-        callback_on_step_end=report,
-        output_type="latent",
-    ).images
+    pooled = negative.pooled_prompt_embeds
+    with scheduled(sdxl.pipeline, sampling.scheduler):
+        latents = sdxl.pipeline(
+            prompt_embeds=torch.stack([p.prompt_embeds for p in prompts]),
+            pooled_prompt_embeds=torch.stack([p.pooled_prompt_embeds for p in prompts]),
+            negative_prompt_embeds=torch.stack([negative.prompt_embeds] * len(prompts)),
+            negative_pooled_prompt_embeds=torch.stack([pooled] * len(prompts)),
+            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+            num_inference_steps=sampling.num_inference_steps,
+            guidance_scale=sampling.guidance_scale,
+            width=sampling.width or sdxl.resolution,
+            height=sampling.height or sdxl.resolution,
+            callback_on_step_end=report,
+            output_type="latent",
+        ).images
     return [_decode(sdxl, latent, seed) for latent, seed in zip(latents, seeds, strict=True)]
 
 

@@ -1,0 +1,131 @@
+"""Run folders as the page shows them: read, exported, deleted. No torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError, safe_open
+
+from app.views import RunView
+from app.workspace import Workspace
+from trainer.errors import ArtifactError, UserError
+from trainer.files import whole_file
+from trainer.run import Run
+
+Export = Literal["diffusers", "kohya", "bundle"]
+
+
+class Runs:
+    """The runs of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def all(self) -> list[RunView]:
+        """Every run that has begun, the newest first."""
+        configs = self._workspace.runs.glob("*/config.json")
+        newest_first = sorted(configs, key=lambda file: -file.stat().st_mtime)
+        return [view for file in newest_first if (view := _view_or_none(file.parent))]
+
+    def get(self, name: str) -> RunView:
+        return _view(self.open(name))
+
+    def open(self, name: str) -> Run:
+        """The run folder; ArtifactError where there is none."""
+        run = Run(self._workspace.run(name))
+        if not run.path.is_dir():
+            raise ArtifactError(f"There is no run {name!r}. Choose one of the list.")
+        return run
+
+    def metrics(self, name: str, after_step: int) -> list[dict[str, Any]]:
+        """Rows of metrics.jsonl beyond a step: losses, launch, previews, checkpoints."""
+        return [row for row in self.open(name).metric_rows() if row["step"] > after_step]
+
+    def previews(self, name: str) -> list[Path]:
+        return sorted(self.open(name).samples.glob("*.png"))
+
+    def scores(self, name: str) -> dict[str, Any] | None:
+        return read_json(self.open(name).scores)
+
+    def curve(self, name: str) -> dict[str, Any] | None:
+        """curve.json: a point a checkpoint, and the best with the reason."""
+        return read_json(self.open(name).path / "curve.json")
+
+    def picture(self, name: str, path: str) -> Path:
+        """A picture of the run by its relative path; only files that are there are known."""
+        run = self.open(name)
+        known = {str(file.relative_to(run.path)): file for file in run.path.rglob("*.png")}
+        if path not in known:
+            raise ArtifactError(f"The run {name} has no picture {path[:100]!r}.")
+        return known[path]
+
+    def export(self, name: str, what: Export) -> Path:
+        """The file to hand on: an adapter, or a zip of all but checkpoints and photos."""
+        run = self.open(name)
+        if not run.native.exists():
+            raise ArtifactError(f"The run {name} has no adapter yet: let it finish first.")
+        adapters = {"diffusers": run.adapter, "kohya": run.adapter_kohya}
+        return adapters[what] if what in adapters else self._bundle(run)
+
+    def delete(self, name: str) -> None:
+        shutil.rmtree(self.open(name).path)
+
+    def _bundle(self, run: Run) -> Path:
+        kept_back = (run.checkpoints, run.photos, run.held_out)
+        path = self._workspace.cache / "exports" / f"{run.path.name}.zip"
+        with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
+            for file in sorted(run.path.rglob("*")):
+                if file.is_file() and not any(file.is_relative_to(kept) for kept in kept_back):
+                    bundle.write(file, Path(run.path.name) / file.relative_to(run.path))
+        return path
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What a file of ours holds; None where it is not there."""
+    if not path.is_file():
+        return None
+    values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return values
+
+
+def base_fingerprint(run: Run) -> str | None:
+    """Of the base that the finished adapter belongs to, from the export's header."""
+    try:
+        with safe_open(run.adapter, "numpy") as file:
+            return (file.metadata() or {}).get("dashbooth.base_fingerprint")
+    except (SafetensorError, OSError):
+        return None
+
+
+def _view_or_none(path: Path) -> RunView | None:
+    """None for a folder that is damaged or going away: one must not hide the others."""
+    try:
+        return _view(Run(path))
+    except (UserError, OSError, ValueError):
+        return None
+
+
+def _view(run: Run) -> RunView:
+    config = run.read_config()
+    status = read_json(run.status_file)
+    subject = config.photos.name if config.photos else run.path.name
+    last = max((row["step"] for row in run.metric_rows()), default=0) if status is None else 0
+    return RunView(
+        name=run.path.name,
+        subject=subject,
+        method=config.adapter.method,
+        base=config.base,
+        base_fingerprint=base_fingerprint(run),
+        steps=status["step"] if status else last,
+        state=status["state"] if status else "unfinished",
+        finished_at=run.status_file.stat().st_mtime if status else None,
+        scores=read_json(run.scores),
+        checkpoints=[
+            int(file.parent.name.removeprefix("step-"))
+            for file in sorted(run.checkpoints.glob("step-*/manifest.json"))
+        ],
+    )

@@ -1,0 +1,120 @@
+"""The machine as the page shows it: GPUs, memory, disk, caches, versions. No torch.
+
+GPUs are asked of `nvidia-smi`, since the web process does not load torch.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+from huggingface_hub import CacheNotFound, scan_cache_dir
+
+from app.jobs.records import Job
+from app.jobs.store import WorkerRow
+from app.views import CacheView, GpuView, SystemView
+from app.workspace import Workspace
+from trainer.errors import ConfigError
+
+GIB = 2**30
+LIBRARIES = ("dashbooth", "torch", "diffusers", "transformers", "gradio", "dbos")
+_ASK_GPUS = ("--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits")
+
+
+def system_view(workspace: Workspace, workers: Sequence[WorkerRow]) -> SystemView:
+    """What the System tab shows."""
+    memory, disk = psutil.virtual_memory(), shutil.disk_usage(workspace.root)
+    return SystemView(
+        workers=list(workers),
+        gpus=gpus(),
+        memory_used_gib=(memory.total - memory.available) / GIB,
+        memory_total_gib=memory.total / GIB,
+        disk_free_gib=disk.free / GIB,
+        disk_total_gib=disk.total / GIB,
+        caches=[*_own_caches(workspace), *_hub_caches()],
+        versions=versions(),
+    )
+
+
+def gpus() -> list[GpuView]:
+    """The GPUs of this machine; none where no driver answers."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    try:
+        answer = subprocess.run(
+            [program, *_ASK_GPUS], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [_gpu(line) for line in answer.stdout.splitlines() if line.strip()]
+
+
+@cache
+def has_gpu() -> bool:
+    return bool(gpus())
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of what matters in a report."""
+    own = {name: version(name) for name in LIBRARIES}
+    return {**own, "python": platform.python_version(), "system": platform.platform()}
+
+
+def delete_cache(workspace: Workspace, name: str) -> None:
+    """Delete one of the workspace's own caches; it is made again when needed."""
+    possible = {view.name for view in _own_caches(workspace)}
+    if name not in possible:
+        raise ConfigError(
+            f"There is no cache {name[:100]!r} to delete; possible: "
+            f"{', '.join(sorted(possible)) or 'none, all are empty'}."
+        )
+    shutil.rmtree(workspace.cache / name)
+
+
+def bug_report(view: SystemView, failed: Sequence[Job]) -> str:
+    """Text to copy into an issue: machine, versions, last failures. No names of people's files."""
+    lines = [f"- {name} {number}" for name, number in view.versions.items()]
+    lines += [f"- GPU {gpu.name}, {gpu.total_gib:.0f} GiB" for gpu in view.gpus] or ["- no GPU"]
+    lines.append(
+        f"- memory {view.memory_total_gib:.0f} GiB, disk {view.disk_free_gib:.0f} GiB free"
+    )
+    lines += [f"- worker {row.id} on {row.device}, alive: {row.alive}" for row in view.workers]
+    for job in failed:
+        lines += ["", f"{job.kind} {job.id}: {job.state} in attempt {job.attempt}", job.message]
+    return "\n".join(lines)
+
+
+def _gpu(line: str) -> GpuView:
+    name, used, total = (part.strip() for part in line.rsplit(",", 2))
+    return GpuView(name, float(used) / 1024, float(total) / 1024)
+
+
+def _own_caches(workspace: Workspace) -> list[CacheView]:
+    folders = sorted(path for path in workspace.cache.glob("*") if path.is_dir())
+    return [CacheView(path.name, _bytes(path), deletable=True) for path in folders]
+
+
+def _hub_caches() -> list[CacheView]:
+    try:
+        repos = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    return [CacheView(repo.repo_id, repo.size_on_disk, deletable=False) for repo in repos]
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except OSError:  # taken away while we look
+            continue
+    return total

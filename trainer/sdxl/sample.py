@@ -56,7 +56,7 @@ def sample(
     negative: Prompt,
     seeds: Sequence[int],
     sampling: SamplingConfig,
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[], object] = lambda: None,
 ) -> list[Image]:
     """One picture a (prompt, seed) pair, the noise drawn on the CPU so that a seed means the same
     picture on every device. Raises NonFiniteError rather than return a black picture."""

@@ -1,0 +1,101 @@
+"""A job's folder as its own program sees it: what is asked, told, wished and made. No torch.
+
+job.json        written by the supervisor before each attempt
+events.jsonl    appended here, read by the supervisor
+wishes/<wish>   put there by the supervisor, taken away when granted
+result.json     what was made; there only when all of it is
+error.txt       what a person reads where it was not
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from app.checks import request_from_json
+from app.jobs.records import JobKind, Wish
+from app.workspace import Workspace
+from trainer.errors import ArtifactError, DashboothError, Interrupted
+from trainer.files import write_json
+
+MOST_OFTEN = 0.2
+"""Seconds between two rows of progress; a step of a small base takes less."""
+
+
+class LeaseLost(DashboothError):
+    """Another attempt has this job now: nothing may be published."""
+
+
+class Finished(Interrupted):
+    """A person wishes no more than what is there."""
+
+
+class JobFolder:
+    """One job's folder, read once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        values = _read(path / "job.json")
+        self.kind = JobKind(values["kind"])
+        self.request = request_from_json(self.kind, values["request"])
+        self.run: str | None = values.get("run")
+        self.workspace = Workspace(Path(values["workspace"]))
+        self.low_memory = values.get("memory_profile") == "low"
+        self._progress_at = 0.0
+
+    def tell(self, kind: str, **values: Any) -> None:
+        """Append an event."""
+        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, **values}) + "\n")
+
+    def progress(self, step: int, total: int, phase: str, **more: float) -> None:
+        """Tell how far it is, but not more often than a person can see."""
+        now = time.monotonic()
+        if step == total or now - self._progress_at >= MOST_OFTEN:
+            self._progress_at = now
+            self.tell("progress", step=step, total=total, phase=phase, **more)
+
+    def wished(self, wish: Wish) -> bool:
+        return self._wish(wish).exists()
+
+    def grant(self, wish: Wish) -> None:
+        """Say that a wish was served, if it was made; it is open until now, so a crash keeps it."""
+        if self.wished(wish):
+            self.tell("wish", wish=wish)
+            self._wish(wish).unlink(missing_ok=True)
+
+    def finish_if_wished(self) -> None:
+        """Raise Finished where a person wishes no more."""
+        if self.wished(Wish.FINISH):
+            raise Finished("stopped on request; what is there is kept")
+
+    def _wish(self, wish: Wish) -> Path:
+        return self.path / "wishes" / wish
+
+    def confirm(self) -> None:
+        """Raise LeaseLost unless this attempt still holds the job. Called before publishing."""
+        if "DASHBOOTH_EPOCH" not in os.environ:
+            return  # no supervisor: started by hand
+        from app.jobs.lease import still_held
+
+        database, job, epoch = (os.environ[f"DASHBOOTH_{name}"]
+                                for name in ("DATABASE", "JOB", "EPOCH"))  # fmt: skip
+        if not still_held(database, job, int(epoch)):
+            raise LeaseLost(f"another attempt has job {job}; nothing was published")
+
+    def publish(self, result: dict[str, Any]) -> None:
+        self.confirm()
+        write_json(self.path / "result.json", result)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error}); give the folder of a job."
+        ) from error
+    return values

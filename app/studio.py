@@ -18,7 +18,7 @@ from app import system as machine
 from app.estimate import estimate
 from app.jobs.engine import Queue
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
-from app.pictures import comparison, pictures
+from app.pictures import comparison, comparison_file, job_file, pictures
 from app.requests import CompareRequest, GenerateRequest, Request, ScoreRequest, TrainRequest
 from app.runs import Export, Runs
 from app.subjects import Subjects
@@ -216,6 +216,12 @@ class Studio:
 
     def comparison(self, job_id: str) -> dict[str, Any]:
         return comparison(self.workspace, self.queue.job(job_id).id)
+
+    def job_file(self, job_id: str, name: str) -> Path:
+        return job_file(self.workspace, self.queue.job(job_id).id, name)
+
+    def comparison_file(self, job_id: str, name: str) -> Path:
+        return comparison_file(self.workspace, self.queue.job(job_id).id, name)
 
     def history(self, limit: int = 50) -> list[Job]:
         """Generate jobs, the newest first."""

@@ -32,8 +32,8 @@ from trainer.config import EMBEDDED_BASE, DreamBoothConfig
 from trainer.data.subject import fill
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json, write_text
-from trainer.generate import Drawn, draw
-from trainer.generator import Device, Generator
+from trainer.generate import Drawn, OnSteps, draw
+from trainer.generator import AdapterUse, Device, Generator
 from trainer.run import Run, Subject, open_run
 from trainer.sdxl.load import resolve_device
 from trainer.sdxl.sample import SamplingConfig
@@ -61,6 +61,8 @@ class ScoreConfig:
     looks like the subject; 0 for none."""
     scale: float = 1.0
     """Strength of the adapter."""
+    checkpoint: int | None = None
+    """Step of a kept checkpoint to score in place of the finished adapter."""
     num_inference_steps: int | None = None
     """Sampling steps. Unset: 50, as in the paper; 30 on the embedded base."""
     guidance_scale: float | None = None
@@ -93,12 +95,26 @@ class ScoreConfig:
             raise ConfigError("\n".join(faults))
 
 
-def score_subject(config: ScoreConfig) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ScoreWatch:
+    """How a caller looks at the scoring while it goes on."""
+
+    on_progress: Callable[[str, int, int], object] = lambda phase, done, total: None
+    """Phase (draw, score), units done, units in all. What it raises ends the scoring."""
+    before_publish: Callable[[], object] = lambda: None
+    """Called before anything is written beside pictures; raises where it must not be."""
+
+
+def score_subject(
+    config: ScoreConfig, watch: ScoreWatch | None = None, generator: Generator | None = None
+) -> dict[str, Any]:
     """Draw what is missing, score it, write scores.json, card.md and contact_sheet.png.
 
     Returns what scores.json holds. Every name is checked, and every scorer loaded, before the first
-    picture is drawn; a scorer that is not at hand is reported in its place.
+    picture is drawn; a scorer that is not at hand is reported in its place. A given generator is
+    one on the run's base.
     """
+    watch = watch or ScoreWatch()
     config.validate()
     run = open_run(config.run)
     trained, subject = run.read_config(), run.read_subject()
@@ -107,7 +123,8 @@ def score_subject(config: ScoreConfig) -> dict[str, Any]:
     scorers, absent = _load_scorers(config, trained)
     sampling = _sampling(config, trained)
 
-    asked, plain, drawn = _draw(config, run, subject, templates, sampling)
+    generator = generator or Generator.on_base_of(run, config.device)
+    asked, plain, drawn = _draw(config, run, subject, templates, sampling, generator, watch)
     pictures = Pictures(asked, plain, photos, held_out)
     scores = {
         "format": FORMAT,
@@ -121,16 +138,19 @@ def score_subject(config: ScoreConfig) -> dict[str, Any]:
         "prompts": {"list": list_name, "n": len(templates), "templates": templates},
         "seeds": list(config.seeds),
         "scale": config.scale,
+        "checkpoint": config.checkpoint,
         "sampling": dataclasses.asdict(sampling),
         "interval": f"{LEVEL:.0%} percentile bootstrap over prompts, {RESAMPLES} draws",
         "scorers": [*map(_scorer_entry, scorers), *map(_scorer_entry, absent)],
-        "scores": [dataclasses.asdict(row) for row in _measure(pictures, scorers)],
+        "scores": [dataclasses.asdict(row) for row in _measure(pictures, scorers, watch)],
         "pictures": {name: _picture_entries(run, made) for name, made in drawn.items()},
         "versions": {library: version(library) for library in _LIBRARIES},
     }  # fmt: skip
-    write_json(run.scores, scores)
-    sheet_of_scores(run)
-    write_text(run.card, card_text(run, scores))
+    watch.before_publish()
+    write_json(run.scores_of(config.checkpoint), scores)
+    if config.checkpoint is None:
+        sheet_of_scores(run)
+        write_text(run.card, card_text(run, scores))
     return scores
 
 
@@ -176,25 +196,35 @@ def _sampling(config: ScoreConfig, trained: DreamBoothConfig) -> SamplingConfig:
 
 
 def _draw(
-    config: ScoreConfig, run: Run, subject: Subject, templates: list[str], sampling: SamplingConfig
+    config: ScoreConfig,
+    run: Run,
+    subject: Subject,
+    templates: list[str],
+    sampling: SamplingConfig,
+    generator: Generator,
+    watch: ScoreWatch,
 ) -> tuple[Drawings, Drawings, dict[str, list[Drawn]]]:
-    """Pictures with and without the unique token, by adapter and base; one load of the base."""
+    """Pictures with and without the unique token, by adapter and base."""
     unique, kind = subject.unique_token, subject.class_token
     asked = [fill(template, unique, kind) for template in templates]
     plain = [without_token(template, kind) for template in templates]
     leak = plain[: config.leakage_prompts]
-    generator = Generator.for_run(run, config.device)
+    count = 2 * (len(asked) + len(leak)) * len(config.seeds)
+    advance = _counting(watch, "draw", count * sampling.num_inference_steps)
+    of = "" if config.checkpoint is None else f"-step-{config.checkpoint}"
 
     def drawn(prompts: list[str], scale: float, folder: str) -> list[Drawn]:
         return draw(
-            run, prompts, config.seeds, sampling, scale=scale, folder=folder, generator=generator
-        )
+            run, prompts, config.seeds, sampling, scale=scale, checkpoint=config.checkpoint,
+            folder=folder, generator=generator, on_steps=advance,
+        )  # fmt: skip
 
+    generator.hold([AdapterUse(run, config.scale, config.checkpoint)])
     try:
         made = {
-            "adapter": drawn(asked, config.scale, "scored"),
+            "adapter": drawn(asked, config.scale, f"scored{of}"),
             "base": drawn(asked, 0.0, "scored-base"),
-            "leakage": drawn(leak, config.scale, "scored-leakage"),
+            "leakage": drawn(leak, config.scale, f"scored-leakage{of}"),
             "leakage_base": drawn(leak, 0.0, "scored-leakage-base"),
         }
     finally:
@@ -207,11 +237,28 @@ def _draw(
     )
 
 
-def _measure(pictures: Pictures, scorers: Sequence[Extractor]) -> list[Row]:
+def _measure(pictures: Pictures, scorers: Sequence[Extractor], watch: ScoreWatch) -> list[Row]:
     total = pictures.count * len(scorers)
-    with tqdm(total=total, desc="Scoring", unit="picture", leave=False) as bar:
-        advance: Callable[[int], object] = bar.update
+    count = _counting(watch, "score", total)
+    with tqdm(total=total, desc="Scoring", unit="picture", leave=False, disable=None) as bar:
+
+        def advance(done: int) -> None:
+            bar.update(done)
+            count(done)
+
         return [row for scorer in scorers for row in measure(pictures, scorer, advance)]
+
+
+def _counting(watch: ScoreWatch, phase: str, total: int) -> OnSteps:
+    """Adds up what is done, and tells it."""
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        watch.on_progress(phase, done, total)
+
+    return count
 
 
 def _scorer_entry(scorer: Extractor | Unavailable) -> dict[str, Any]:

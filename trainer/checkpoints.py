@@ -1,4 +1,4 @@
-"""Training checkpoints: everything that is needed to go on exactly, two kept, whole or absent.
+"""Training checkpoints: everything that is needed to go on exactly, some kept, whole or absent.
 
     checkpoints/step-00000150/
         adapter.safetensors     the adapter with all its state, as native.safetensors
@@ -27,7 +27,6 @@ from trainer.errors import ArtifactError, ResumeError
 from trainer.files import sha256_of, write_json
 from trainer.loop import Trained
 
-KEPT = 2
 ADAPTER, OPTIMIZER, STATE, MANIFEST = (
     "adapter.safetensors", "optimizer.safetensors", "state.json", "manifest.json",
 )  # fmt: skip
@@ -61,8 +60,8 @@ def _path(folder: Path, step: int) -> Path:
     return folder / f"step-{step:08d}"
 
 
-def write_checkpoint(folder: Path, step: int, trained: Trained) -> Path:
-    """Write the checkpoint of `step` steps done, then delete all but the newest two."""
+def write_checkpoint(folder: Path, step: int, trained: Trained, keep: int = 2) -> Path:
+    """Write the checkpoint of `step` steps done, then delete all but the newest `keep`."""
     path = _path(folder, step)
     temporary = folder / f".{path.name}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -73,7 +72,7 @@ def write_checkpoint(folder: Path, step: int, trained: Trained) -> Path:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _delete_old(folder)
+    _delete_old(folder, keep)
     return path
 
 
@@ -122,8 +121,8 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def _delete_old(folder: Path) -> None:
-    for path in sorted(folder.glob("step-*"), reverse=True)[KEPT:]:
+def _delete_old(folder: Path, keep: int) -> None:
+    for path in sorted(folder.glob("step-*"), reverse=True)[keep:]:
         shutil.rmtree(path)
 
 

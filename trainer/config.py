@@ -129,12 +129,15 @@ class PreviewConfig:
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """How often everything needed to go on is saved. Two checkpoints are kept."""
+    """How often everything needed to go on is saved."""
 
     minutes: float = 5.0
     """Minutes between checkpoints; also saved at the end and when stopped."""
     every: int = 0
     """Also save every so many optimizer steps; 0 for by time only."""
+    keep: int = 2
+    """How many of the newest stay. Each can be drawn with and scored, to see where learning turned
+    into copying."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _range_faults(config: DreamBoothConfig) -> list[str]:
         ("--preview.every", preview.every, 0),
         ("--preview.num-inference-steps", preview.num_inference_steps, 1),
         ("--checkpoint.every", config.checkpoint.every, 0),
+        ("--checkpoint.keep", config.checkpoint.keep, 1),
     ]
     positive = [
         ("--optim.learning-rate", optim.learning_rate),

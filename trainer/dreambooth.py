@@ -190,6 +190,7 @@ class _Journal:
         self.start = start
         self.total_steps = total_steps
         self.log = RunLog(run, start)
+        self.config = config
         self.clock = SaveClock(config)
 
     def before_first_step(self) -> None:
@@ -213,7 +214,7 @@ class _Journal:
         return self.clock.due(step) or self.watch.save_now()
 
     def save(self, step: int) -> None:
-        write_checkpoint(self.run.checkpoints, step, self.trained)
+        write_checkpoint(self.run.checkpoints, step, self.trained, self.config.keep)
         self.clock.saved()
         self.log.write("checkpoint", step)
         self.watch.on_save(step)

@@ -4,7 +4,7 @@ config.json               what was asked (trainer.config)
 subject.json              what was trained on: tokens, captions, the photos' names and warnings
 status.json               succeeded or not, and at which step
 metrics.jsonl             one row a step and an event, with an attempt column
-checkpoints/              two, each complete; manifest with sha256 last
+checkpoints/              the newest, each complete; manifest with sha256 last
 native.safetensors        the adapter with all its state, fp32
 adapter.safetensors       for diffusers' load_lora_weights
 adapter-kohya.safetensors for ComfyUI, A1111/Forge, sd-scripts
@@ -13,6 +13,8 @@ held_out/                 photos kept from training, if the subject has some
 samples/                  previews made while training
 images/                   pictures made by trainer.generate
 scores.json, card.md      eval.score_subject's answer, and the page for people
+scores-step-<n>.json      the same of a kept checkpoint, and
+curve.json                eval.score_checkpoints' answer over all of them
 """
 
 from __future__ import annotations
@@ -115,6 +117,14 @@ class Run:
     @property
     def scores(self) -> Path:
         return self.path / "scores.json"
+
+    def scores_of(self, checkpoint: int | None) -> Path:
+        """Scores of a kept checkpoint; of the finished adapter for None."""
+        return self.scores if checkpoint is None else self.path / f"scores-step-{checkpoint}.json"
+
+    @property
+    def curve(self) -> Path:
+        return self.path / "curve.json"
 
     @property
     def card(self) -> Path:

@@ -7,7 +7,8 @@ from typing import Any, cast
 from app.jobs.programs.folder import JobFolder
 from app.jobs.programs.stopping import Stop
 from app.requests import ScoreRequest
-from eval.score_subject import ScoreConfig, score_subject
+from eval.score_checkpoints import score_checkpoints
+from eval.score_subject import ScoreConfig, ScoreWatch, score_subject
 
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
@@ -17,8 +18,14 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
 
 
 def score_run(job: JobFolder, request: ScoreRequest) -> None:
+    """Write the run's scores. Raises Finished where a person wishes no more of it."""
+
+    def on_progress(phase: str, done: int, total: int) -> None:
+        job.progress(done, total, phase)
+        job.finish_if_wished()
+
     job.progress(0, 0, "load")
-    config = ScoreConfig(
-        job.workspace.run(request.run), seeds=request.seeds, max_prompts=request.max_prompts
-    )
-    score_subject(config)
+    folder = job.workspace.run(request.run)
+    config = ScoreConfig(folder, seeds=request.seeds, max_prompts=request.max_prompts)
+    score = score_checkpoints if request.checkpoints else score_subject
+    score(config, ScoreWatch(on_progress, job.confirm))

@@ -88,6 +88,7 @@ workers = sa.Table(
     sa.Column("host", sa.String(200), nullable=False),
     sa.Column("slot", sa.Integer, nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("process", sa.String(200), nullable=False),
     sa.Column("device", sa.String(40), nullable=False),
     sa.Column("warm", sa.Boolean, nullable=False),
     sa.Column("alive_until", sa.Double, nullable=False),
@@ -134,12 +135,12 @@ def database_url(workspace: Path, database: str | None) -> sa.URL:
     if database is None:
         return sa.URL.create("sqlite", database=str(queue_folder(workspace) / "studio.sqlite"))
     url = sa.make_url(database)
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
+    if not _is_postgresql(url):
         raise ConfigError(
-            f"--database {url.render_as_string()} is neither postgresql://user@host/name nor "
-            "sqlite:///file. Without the flag the queue is a file in the workspace."
+            f"--database {url.render_as_string()} is not postgresql://user@host/name. Without the "
+            "flag the queue is a SQLite file in the workspace."
         )
-    return url.set(drivername="postgresql+psycopg") if _is_postgresql(url) else url
+    return url.set(drivername="postgresql+psycopg")
 
 
 def engine_url(url: sa.URL) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.jobs.attempt_folder import tail
 from app.jobs.database import database_url, engine_url, jobs, now
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
 from app.jobs.store import CANCEL, Store, WorkerRow
@@ -171,14 +171,6 @@ class Queue:
     def _withdraw(self, job_id: str, age: int) -> None:
         """Take back the valid ticket (age 0) or the one before it."""
         self.tickets.withdraw([ticket_id(job_id, self.store.row(job_id)["ticket"] - age)])
-
-
-def tail(file: Path, lines: int) -> str:
-    """The last lines of a text file; empty where there is none yet."""
-    if not file.exists():
-        return ""
-    with file.open(encoding="utf-8", errors="replace") as text:
-        return "".join(deque(text, maxlen=lines))
 
 
 def _check_priority(priority: int) -> int:

@@ -169,6 +169,12 @@ class Store:
         except sa.exc.IntegrityError:
             pass
 
+    def wishes(self, job_id: str) -> list[str]:
+        """What is wished of a job and not yet granted."""
+        query = sa.select(wishes.c.wish).where(wishes.c.job_id == job_id)
+        with answering(), self.engine.connect() as connection:
+            return list(connection.scalars(query))
+
     def workers(self) -> list[WorkerRow]:
         running = sa.and_(jobs.c.worker == workers.c.id, _shown_state == JobState.RUNNING)
         query = sa.select(

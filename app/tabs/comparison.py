@@ -1,0 +1,86 @@
+"""Do subjects use directions of their own? The overlap matrix, and Fig. 9 layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import JobKind
+from app.requests import CompareRequest
+from app.studio import Studio
+from app.tabs.choices import refreshed, run_choices
+from app.tabs.desk import QUIET, Desk, when
+from app.tabs.drawn import download
+from app.tabs.markup import Markup, el, empty, join, picture, table
+from app.tabs.watch import watch_job
+from app.tabs.words import say
+from trainer.errors import UserError
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out and wire the tab."""
+    with gr.Row(equal_height=False, elem_classes="desk"):
+        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+            runs = gr.Dropdown([], label=say("compare.runs"), info=say("compare.runs_info"),
+                               multiselect=True)  # fmt: skip
+            layers = gr.Textbox(label=say("compare.layers"), info=say("compare.layers_info"),
+                                placeholder="attn2.to_k")  # fmt: skip
+            draws = gr.Slider(0, 12, 6, step=1, label=say("compare.null"), info=say("compare.null_info"))
+            start = gr.Button(say("compare.start"), variant="primary", size="lg")
+            problem = gr.HTML(padding=False)
+        with gr.Column(scale=7, min_width=320):
+            nothing = empty(say("compare.empty"), say("compare.empty_next"))
+            done = watch_job(desk, JobKind.COMPARE, lambda job: None, nothing)
+            overlap = gr.HTML(padding=False)
+
+    def compare(names: list[str] | None, layer_text: str, count: float) -> list[Any]:
+        request = CompareRequest(tuple(names or ()), tuple(layer_text.split()), int(count))
+        return desk.show(desk.studio.compare(request))
+
+    watched = desk.watched[JobKind.COMPARE]
+    when(start.click, compare, [runs, layers, draws], desk.place, problem)
+    desk.on_show(tab, lambda current: refreshed(run_choices(desk.studio), current or []), runs, runs)
+    gr.on([done.change, watched.change], lambda job_id: overlap_page(desk.studio, job_id), watched,
+          overlap, **QUIET)  # fmt: skip
+
+
+def overlap_page(studio: Studio, job_id: str) -> Markup:
+    """Matrix, null and pictures of a comparison; nothing before it is made."""
+    try:
+        found = studio.comparison(job_id)
+    except UserError:
+        return Markup("")
+    names = [subject["name"] for subject in found["subjects"]]
+    heatmap, grids = found["heatmap"], found["grids"]
+    links = [download(path, say("draw.download", name=path.name))
+             for path in (heatmap, heatmap.with_name("overlap.json"))]  # fmt: skip
+    shown = [el("li", picture(path, say("compare.grid_alt", layer=path.stem))) for path in grids]
+    return join([
+        picture(heatmap, say("compare.heatmap_alt"), class_="sheet"),
+        _matrix(names, found["matrix"], found["num_directions"]),
+        _null(found["null"]),
+        el("div", *links, class_="acts"),
+        el("section", el("h4", say("compare.grids")), el("p", say("compare.grids_lead"), class_="aside"),
+           el("ul", *shown, class_="pages")),
+    ])  # fmt: skip
+
+
+def _matrix(names: Sequence[str], matrix: Sequence[Sequence[float]], count: int) -> Markup:
+    rows = [
+        [name, *(f"{100 * value:.0f} %" for value in row)]
+        for name, row in zip(names, matrix, strict=True)
+    ]
+    return table(["", *names], rows, caption=say("compare.matrix", count=count))
+
+
+def _null(null: dict[str, Any] | None) -> Markup:
+    """What chance alone would share: without it the matrix says nothing."""
+    if null is None:
+        return el("p", say("compare.no_null"), class_="aside")
+    random, chance = null["random"], null["chance"]
+    return el("p", say(
+        "compare.beside", mean=f"{100 * random['mean']:.0f}", low=f"{100 * random['low']:.0f}",
+        high=f"{100 * random['high']:.0f}", chance=f"{100 * sum(chance.values()) / len(chance):.1f}",
+    ), class_="aside")  # fmt: skip

@@ -1,0 +1,95 @@
+"""What all tabs share: the studio, where a person looks, and how a handler fails beside its cause."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import Job, JobKind
+from app.studio import Studio
+from app.tabs.markup import note
+from trainer.config import ASSETS
+from trainer.errors import UserError
+
+TAB_OF = {
+    JobKind.TRAIN: "train",
+    JobKind.GENERATE: "generate",
+    JobKind.SCORE: "scores",
+    JobKind.COMPARE: "compare",
+}
+PANEL_JS = (ASSETS / "studio" / "panel.js").read_text("utf-8")
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""For events that only read: no queue, no veil over what they fill."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The page as its tabs know it."""
+
+    studio: Studio
+    page: gr.Blocks
+    tabs: gr.Tabs
+    address: gr.Textbox
+    """Id of the job in the page's address; hidden."""
+    watched: dict[JobKind, gr.Textbox]
+    """Id of the job that each tab shows; hidden."""
+
+    @property
+    def place(self) -> list[Any]:
+        """The components that decide what a person looks at."""
+        return [self.tabs, self.address, *self.watched.values()]
+
+    def stay(self) -> list[Any]:
+        """Updates of `place` that change nothing."""
+        return [gr.skip() for _ in self.place]
+
+    def show(self, job: Job) -> list[Any]:
+        """Updates of `place` that bring a job before the person."""
+        shown = [job.id if kind is job.kind else gr.skip() for kind in self.watched]
+        return [gr.Tabs(selected=TAB_OF[job.kind]), job.id, *shown]
+
+    def on_show(self, tab: gr.Tab, fill: Callable[..., Any], inputs: Any, outputs: Any) -> None:
+        """Fill when the page is loaded, and whenever the tab comes to the front."""
+        gr.on([self.page.load, tab.select], fill, inputs, outputs, **QUIET)
+
+
+def panel(value: str = "", **options: Any) -> gr.HTML:
+    """HTML of ours whose buttons reach Python (`app.tabs.markup.button`, assets/studio/panel.js)."""
+    return gr.HTML(value, js_on_load=PANEL_JS, **options)
+
+
+def said(event: gr.EventData) -> dict[str, str]:
+    """The data of the button that was pressed in a panel. A client may send anything."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return {str(key): str(value) for key, value in data.items()}
+
+
+def attempt(do: Callable[..., Any], outputs: int) -> Callable[..., list[Any]]:
+    """`do`, with one more output for what went wrong: a UserError leaves all others as they were."""
+
+    @functools.wraps(do)
+    def attempted(*arguments: Any) -> list[Any]:
+        try:
+            result = do(*arguments)
+        except UserError as error:
+            return [*(gr.skip() for _ in range(outputs)), note(error, "problem")]
+        return [*(result if isinstance(result, (list, tuple)) else [result])[:outputs], ""]
+
+    return attempted
+
+
+def when(
+    trigger: Callable[..., Any],
+    do: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    problem: gr.HTML,
+    **options: Any,
+) -> Any:
+    """On `trigger`, do; a UserError's message goes to `problem`, beside its cause."""
+    options.setdefault("api_visibility", "private")
+    return trigger(attempt(do, len(outputs)), list(inputs), [*outputs, problem], **options)

@@ -1,0 +1,78 @@
+"""How drawn pictures look: prompt by prompt, the adapter beside the base alone, with its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from app.jobs.records import Job
+from app.studio import Studio
+from app.tabs.amounts import moment
+from app.tabs.jobs import badge
+from app.tabs.markup import Markup, button, el, empty, file_url, join, picture
+from app.tabs.words import say
+from app.views import PictureView
+from eval.report import TITLES
+
+HISTORY = 30
+
+
+def drawn_pictures(studio: Studio, job_id: str) -> Markup:
+    """What a generate job has drawn; nothing while it has drawn nothing."""
+    views = studio.pictures(job_id) if job_id else []
+    if not views:
+        return Markup("")
+    sections = [_prompt(prompt, list(group)) for prompt, group in groupby(views, lambda v: v.prompt)]
+    return join([_downloads(studio, job_id), *sections])
+
+
+def _downloads(studio: Studio, job_id: str) -> Markup | None:
+    """The grid as one picture and as a table, where one was asked for."""
+    folder = studio.workspace.job(job_id)
+    files = [path for name in ("grid.png", "grid.csv") if (path := folder / name).is_file()]
+    grid = folder / "grid.png"
+    shown = picture(grid, say("draw.grid_alt"), class_="sheet") if grid in files else None
+    links = [download(path, say("draw.download", name=path.name)) for path in files]
+    return el("section", shown, el("div", *links, class_="acts")) if files else None
+
+
+def download(path: object, label: str) -> Markup:
+    """A link that saves a file of the workspace."""
+    return el("a", label, href=file_url(path), download=path.name, class_="act")
+
+
+def _prompt(prompt: str, views: Sequence[PictureView]) -> Markup:
+    """Pictures of one prompt, seed by seed: what the base alone draws comes first."""
+    by_seed = sorted(views, key=lambda view: (view.seed, not view.base))
+    shown = [el("li", picture(view.path, _alt(view)), _legend(view)) for view in by_seed]
+    return el("section", el("h4", prompt), el("ul", *shown, class_="pictures"))
+
+
+def _alt(view: PictureView) -> str:
+    by = say("draw.by_base" if view.base else "draw.by_adapter")
+    return say("draw.alt", prompt=view.prompt, by=by, seed=view.seed)
+
+
+def _legend(view: PictureView) -> Markup:
+    by = say("draw.by_base") if view.base else say("draw.by_adapter_at", scale=f"{view.scale:g}")
+    step = say("draw.at_step", step=view.checkpoint) if view.checkpoint else None
+    scores = [f"{TITLES.get(name, name)} {100 * value:.0f}" for name, value in view.scores.items()]
+    words = [by, say("draw.seed", seed=view.seed), step, *scores]
+    return el("span", " · ".join(word for word in words if word),
+              class_="legend base" if view.base else "legend")  # fmt: skip
+
+
+def history_list(studio: Studio) -> Markup:
+    """Earlier pictures, the newest first, each with its settings to use again."""
+    jobs = studio.history(HISTORY)
+    if not jobs:
+        return empty(say("draw.no_history"), say("draw.empty_next"))
+    return el("ul", *(_past(studio, job) for job in jobs), class_="history")
+
+
+def _past(studio: Studio, job: Job) -> Markup:
+    first = next((view for view in studio.pictures(job.id) if not view.base), None)
+    image = picture(first.path, first.prompt) if first else el("span", class_="picture")
+    words = el("div", el("strong", job.request["prompts"][0]),
+               el("span", f"{job.title} · {moment(job.created_at)}"), badge(job.state))  # fmt: skip
+    return el("li", image, words, button(say("draw.again"), "again", job=job.id))

@@ -1,0 +1,22 @@
+"""The files of a run to take away: each a link of REST, made when it is asked for."""
+
+from __future__ import annotations
+
+from app.tabs.markup import Markup, button, el
+from app.tabs.words import say
+
+KINDS = ("diffusers", "kohya", "bundle")
+
+
+def export_links(run: str | None) -> Markup:
+    """Downloads for diffusers, for ComfyUI and A1111, and of everything; and deletion."""
+    if not run:
+        return Markup("")
+    links = [
+        el("a", say(f"export.{kind}"), el("small", say(f"export.{kind}_info")), class_="act",
+           href=f"api/runs/{run}/export/{kind}", download=True)
+        for kind in KINDS
+    ]  # fmt: skip
+    delete = button(say("export.delete"), "delete", kind="danger",
+                    confirm=say("export.delete_confirm", run=run))  # fmt: skip
+    return el("section", el("h4", say("export.title")), el("div", *links, class_="exports"), delete)

@@ -1,0 +1,133 @@
+"""Draw with what was learnt: prompts, settings, the adapter beside the base alone, grids, history."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import gradio as gr
+
+from app.jobs.records import JobKind
+from app.requests import AdapterUse, GenerateRequest, GridAxes, Scheduler
+from app.tabs.choices import refreshed, run_choices
+from app.tabs.desk import QUIET, Desk, panel, said, when
+from app.tabs.drawn import drawn_pictures, history_list
+from app.tabs.markup import empty
+from app.tabs.numbers import numbers, whole_numbers
+from app.tabs.watch import watch_job
+from app.tabs.words import say
+from trainer.errors import ConfigError
+
+DEFAULT_PROMPT = "a {unique_token} {class_token}"
+
+
+class Form:
+    """The components of a generate request, and the way to one and back."""
+
+    def __init__(self) -> None:
+        self.runs = gr.Dropdown([], label=say("draw.run"), info=say("draw.run_info"), multiselect=True)
+        self.prompts = gr.Textbox(DEFAULT_PROMPT, label=say("draw.prompts"), lines=3,
+                                  info=say("draw.prompts_info"))  # fmt: skip
+        self.negative = gr.Textbox(label=say("draw.negative"), info=say("draw.negative_info"))
+        self.seeds = gr.Textbox("0 1 2 3", label=say("draw.seeds"), info=say("draw.seeds_info"))
+        self.beside = gr.Checkbox(True, label=say("draw.beside"), info=say("draw.beside_info"))
+        with gr.Accordion(say("draw.more"), open=False):
+            self.steps = gr.Slider(1, 100, 30, step=1, label=say("draw.steps"), info=say("draw.steps_info"))
+            self.guidance = gr.Slider(1, 15, 6, step=0.5, label=say("draw.guidance"),
+                                      info=say("draw.guidance_info"))  # fmt: skip
+            self.scheduler = gr.Dropdown([(say(f"scheduler.{name}"), name) for name in get_args(Scheduler)],
+                                         value="base", label=say("draw.scheduler"))  # fmt: skip
+            self.scales = gr.Textbox("1", label=say("draw.scale"), info=say("draw.scale_info"))
+            with gr.Row():
+                self.width = gr.Number(None, label=say("draw.width"), precision=0, min_width=120,
+                                       placeholder=say("draw.size_hint"))  # fmt: skip
+                self.height = gr.Number(None, label=say("draw.height"), precision=0, min_width=120,
+                                        placeholder=say("draw.size_hint"))  # fmt: skip
+        with gr.Accordion(say("draw.grid"), open=False):
+            self.grid = gr.Checkbox(False, label=say("draw.grid_on"), info=say("draw.grid_info"))
+            self.grid_scales = gr.Textbox("0.5 1", label=say("draw.grid_scales"))
+            self.checkpoints = gr.Textbox("", label=say("draw.grid_checkpoints"),
+                                          info=say("draw.grid_checkpoints_info"))  # fmt: skip
+
+    @property
+    def components(self) -> list[Any]:
+        return [self.runs, self.prompts, self.negative, self.seeds, self.beside, self.steps,
+                self.guidance, self.scheduler, self.scales, self.width, self.height, self.grid,
+                self.grid_scales, self.checkpoints]  # fmt: skip
+
+    def request(self, *values: Any) -> GenerateRequest:
+        """What the form asks for; ConfigError where it cannot be read."""
+        (runs, prompts, negative, seeds, beside, steps, guidance, scheduler, scales, width, height,
+         grid, grid_scales, checkpoints) = values  # fmt: skip
+        if not runs:
+            raise ConfigError(say("draw.no_run"))
+        lines = tuple(line.strip() for line in prompts.splitlines() if line.strip())
+        axes = GridAxes(
+            numbers(say("draw.grid_scales"), grid_scales),
+            whole_numbers(say("draw.grid_checkpoints"), checkpoints),
+        )
+        return GenerateRequest(
+            adapters=_uses(runs, numbers(say("draw.scale"), scales)), prompts=lines,
+            negative_prompt=negative, seeds=whole_numbers(say("draw.seeds"), seeds), steps=int(steps),
+            guidance_scale=float(guidance), scheduler=scheduler, width=width, height=height,
+            beside_base=bool(beside), grid=axes if grid else None,
+        )  # fmt: skip
+
+    def values(self, request: dict[str, Any]) -> list[Any]:
+        """What the form showed when it asked for `request`."""
+        adapters, grid = request["adapters"], request.get("grid") or {}
+        return [
+            [use["run"] for use in adapters], "\n".join(request["prompts"]),
+            request["negative_prompt"], _row(request["seeds"]), request["beside_base"],
+            request["steps"], request["guidance_scale"], request["scheduler"],
+            _row(use["scale"] for use in adapters), request["width"], request["height"], bool(grid),
+            _row(grid.get("scales", (0.5, 1))), _row(grid.get("checkpoints", ())),
+        ]  # fmt: skip
+
+
+def _row(values: Any) -> str:
+    return " ".join(f"{value:g}" for value in values)
+
+
+def _uses(runs: list[str], scales: tuple[float, ...]) -> tuple[AdapterUse, ...]:
+    """One scale for all adapters, or one each."""
+    if len(scales) == 1:
+        scales *= len(runs)
+    if len(scales) != len(runs):
+        raise ConfigError(say("draw.scales_count", scales=len(scales), runs=len(runs)))
+    return tuple(AdapterUse(run, scale) for run, scale in zip(runs, scales, strict=True))
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out and wire the tab."""
+    studio = desk.studio
+    with gr.Row(equal_height=False, elem_classes="desk"):
+        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+            form = Form()
+            start = gr.Button(say("draw.start"), variant="primary", size="lg")
+            problem = gr.HTML(padding=False)
+        with gr.Column(scale=7, min_width=320):
+            nothing = empty(say("draw.empty"), say("draw.empty_next"))
+            done = watch_job(desk, JobKind.GENERATE, lambda job: None, nothing)
+            pictures = gr.HTML(padding=False)
+            with gr.Accordion(say("draw.history"), open=False):
+                history = panel()
+
+    def draw(*values: Any) -> list[Any]:
+        return desk.show(studio.generate(form.request(*values)))
+
+    def again(event: gr.EventData) -> list[Any]:
+        job = studio.job(said(event).get("job", ""))
+        return [*form.values(job.request), *desk.show(job)]
+
+    def fill(current: list[str] | None) -> list[Any]:
+        choices = run_choices(studio)
+        first = current or [value for _, value in choices[:1]]
+        return [refreshed(choices, first), history_list(studio)]
+
+    watched = desk.watched[JobKind.GENERATE]
+    when(start.click, draw, form.components, desk.place, problem)
+    when(history.click, again, [], [*form.components, *desk.place], problem)
+    desk.on_show(tab, fill, form.runs, [form.runs, history])
+    gr.on([done.change, watched.change], lambda job_id: drawn_pictures(studio, job_id), watched,
+          pictures, **QUIET)  # fmt: skip
+    done.change(lambda: history_list(studio), None, history, **QUIET)

@@ -1,0 +1,114 @@
+"""How a job looks wherever it is shown, and what its buttons do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gradio as gr
+
+from app.jobs.records import Job, JobKind, JobState, Wish
+from app.studio import Studio
+from app.tabs.amounts import duration, moment
+from app.tabs.desk import Desk, said
+from app.tabs.figures import progress
+from app.tabs.markup import Markup, button, el, note
+from app.tabs.words import say
+
+RETRIED = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.QUARANTINED)
+
+DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
+    "cancel": lambda studio, job_id: studio.cancel(job_id, keep=False),
+    "keep": lambda studio, job_id: studio.cancel(job_id, keep=True),
+    "save": lambda studio, job_id: studio.wish(job_id, Wish.SAVE),
+    "sample": lambda studio, job_id: studio.wish(job_id, Wish.SAMPLE),
+    "retry": lambda studio, job_id: studio.retry(job_id),
+    "rerun": lambda studio, job_id: studio.rerun(job_id),
+    "sooner": lambda studio, job_id: _moved(studio, job_id, +1),
+    "later": lambda studio, job_id: _moved(studio, job_id, -1),
+    "delete": lambda studio, job_id: studio.delete_job(job_id),
+}
+FOLLOWED = ("retry", "rerun")
+"""Deeds after which the person wants to see the job."""
+
+
+def _moved(studio: Studio, job_id: str, by: int) -> Job:
+    return studio.set_priority(job_id, studio.job(job_id).priority + by)
+
+
+def perform(desk: Desk, event: gr.EventData) -> list[object]:
+    """Do what a job's button says; returns updates of `desk.place`."""
+    asked = said(event)
+    do, job_id = asked.get("do", ""), asked.get("job", "")
+    if do == "open":
+        return desk.show(desk.studio.job(job_id))
+    if do not in DEEDS:
+        return desk.stay()
+    job = DEEDS[do](desk.studio, job_id)
+    if do in ("save", "sample"):
+        gr.Info(say(f"job.{do}_asked"))
+    return desk.show(job) if job is not None and do in FOLLOWED else desk.stay()
+
+
+def badge(state: JobState) -> Markup:
+    """The state in a word, with a shape as well as a colour."""
+    return el("span", say(f"state.{state.value}"), class_=f"badge {state.value}")
+
+
+def head(job: Job) -> Markup:
+    """Title, state, how far, how long still, what to say, and what can be done."""
+    title = el("div", el("h3", job.title), badge(job.state), class_="title")
+    bar = progress(share(job), say("job.progress")) if job.state is JobState.RUNNING else None
+    kind = "problem" if job.state in (JobState.FAILED, JobState.QUARANTINED) else "warning"
+    message = note(job.message, kind) if job.message else None
+    tools = el("div", *deeds(job), class_="acts")
+    return el("div", title, bar, el("p", where(job), class_="where"), message, tools, class_="job")
+
+
+def share(job: Job) -> float | None:
+    """How much is done, from 0 to 1; None while nobody knows."""
+    return job.step / job.total_steps if job.total_steps else None
+
+
+def where(job: Job) -> str:
+    """`step 230 of 1,000 · about 4 min left`."""
+    if job.state is JobState.QUEUED:
+        return say("job.waiting", since=moment(job.created_at))
+    count = say(f"job.count_{job.kind.value}", step=f"{job.step:,}", total=f"{job.total_steps:,}")
+    parts = [count] if job.total_steps else []
+    if job.state is JobState.RUNNING:
+        parts += [left(job)]
+    elif job.ended_at and job.started_at:
+        took = duration(job.ended_at - job.started_at)
+        parts += [say("job.ended", at=moment(job.ended_at), took=took)]
+    return " · ".join(parts)
+
+
+def left(job: Job) -> str:
+    """Time left, or for how long it has been starting."""
+    if job.eta_seconds is not None:
+        return say("job.left", time=duration(job.eta_seconds))
+    return say("job.starting", time=duration(time.time() - (job.started_at or time.time())))
+
+
+def deeds(job: Job) -> list[Markup]:
+    """The buttons that make sense for the job as it is."""
+    names = _possible(job)
+    return [
+        button(
+            say(f"job.{name}"),
+            name,
+            job=job.id,
+            kind="danger" if name in ("cancel", "delete") else "",
+            confirm=say(f"job.{name}_confirm") if name in ("cancel", "delete") else None,
+        )
+        for name in names
+    ]
+
+
+def _possible(job: Job) -> list[str]:
+    if job.state is JobState.RUNNING:
+        return ["sample", "save", "keep", "cancel"] if job.kind is JobKind.TRAIN else ["cancel"]
+    if job.state is JobState.QUEUED:
+        return ["sooner", "later", "cancel"]
+    return ["retry", "rerun", "delete"] if job.state in RETRIED else ["rerun", "delete"]

@@ -1,0 +1,83 @@
+"""What a training shows while it goes on: loss, previews, memory, and what the launch found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from app.jobs.records import Job
+from app.studio import Studio
+from app.tabs.figures import curve
+from app.tabs.markup import Markup, el, facts, join, picture
+from app.tabs.words import say
+from trainer.errors import UserError
+
+FEWEST_POINTS = 3
+
+
+def training_body(studio: Studio, job: Job) -> Markup | None:
+    """The run's metrics and pictures; nothing before the run folder has any."""
+    if job.run is None:
+        return None
+    try:
+        rows = studio.metrics(job.run)
+        pictures = studio.previews(job.run)
+    except UserError:
+        return None
+    steps = [row for row in rows if row["kind"] == "step"]
+    launch = next((row for row in rows if row["kind"] == "launch"), None)
+    parts = [_previews(pictures), _loss(steps, launch), _launch(launch, steps), _numbers(steps)]
+    return el("div", *parts, class_="live")
+
+
+def _previews(pictures: list[Any]) -> Markup | None:
+    """The newest first, large; the earlier ones after it."""
+    if not pictures:
+        return None
+    shown = [el("li", picture(path, say("live.preview_alt", name=path.stem)),
+                el("span", path.stem)) for path in reversed(pictures)]  # fmt: skip
+    return el("section", el("h4", say("live.previews")), el("ul", *shown, class_="pictures"))
+
+
+def _loss(steps: list[dict[str, Any]], launch: dict[str, Any] | None) -> Markup | None:
+    if len(steps) < FEWEST_POINTS:
+        return None
+    points = [(float(row["step"]), float(row["loss"])) for row in steps]
+    mark = (float(launch["step"]), say("live.launch_mark")) if launch else None
+    return curve(points, say("live.loss"), say("live.loss_hint"), mark)
+
+
+def _launch(launch: dict[str, Any] | None, steps: list[dict[str, Any]]) -> Markup | None:
+    """In words: what the adapter found in the subject, and whether the picture jumped."""
+    if launch is None:
+        return el("p", say("live.before_launch"), class_="aside") if steps else None
+    directions = launch["directions"]
+    chosen = max((len(row["index"]) for row in directions.values()), default=0)
+    text = say("live.launch", step=launch["step"], layers=launch["layers"], directions=chosen)
+    plain = say("live.launch_plain", count=len(launch["plain"])) if launch["plain"] else None
+    strongest = sorted(directions, key=lambda path: -max(directions[path]["rate"], default=0))[:5]
+    places = Counter(_place(path) for path in strongest).most_common()
+    names = ", ".join(name for name, _ in places)
+    found = say("live.launch_where", places=names) if places else None
+    return el("section", el("h4", say("live.launch_title")), el("p", join(filter(None, (text, found, plain)), " ")),
+              class_="launch")  # fmt: skip
+
+
+def _place(path: str) -> str:
+    """`down_blocks.1.attentions.0…attn2.to_k` → `down block 1 (text attention)`."""
+    side, number, *_ = path.split(".")
+    block = say(f"live.{side.split('_')[0].replace('mid', 'middle')}", number=number)
+    return say("live.cross" if "attn2" in path else "live.self", block=block)
+
+
+def _numbers(steps: list[dict[str, Any]]) -> Markup | None:
+    if not steps:
+        return None
+    last, recent = steps[-1], steps[-20:]
+    seconds = sum(row["seconds"] for row in recent) / len(recent)
+    return facts([
+        (say("live.memory"), f"{last['memory_gib']:.2f} GiB"),
+        (say("live.speed"), say("live.seconds_a_step", seconds=f"{seconds:.2f}")),
+        (say("live.rate"), f"{last['learning_rate']:.1e}"),
+        (say("live.gradient"), f"{last['grad_norm']:.3g}"),
+    ])  # fmt: skip

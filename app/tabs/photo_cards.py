@@ -1,0 +1,76 @@
+"""How a subject's photos look: each with its verdict, its caption, and what training will crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.studio import Studio
+from app.tabs.choices import refreshed, subject_choices
+from app.tabs.markup import Markup, el, empty, file_url, join, note
+from app.tabs.words import say
+from app.views import PhotoView, Refusal, SubjectView
+
+
+def shown_subject(
+    studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()
+) -> list[Any]:
+    """The list of subjects with one of them chosen, and that one's photos."""
+    choices = subject_choices(studio)
+    chosen = slug if slug in [value for _, value in choices] else None
+    chosen = chosen or (choices[0][1] if choices else None)
+    return [refreshed(choices, chosen), cards_of(studio, chosen, refused)]
+
+
+def cards_of(studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()) -> Markup:
+    """All photos of a subject; what to do where there is none."""
+    if not slug:
+        return empty(say("subjects.none"), say("subjects.none_next"))
+    view = studio.subject(slug)
+    shown = [_card(studio, view, photo) for photo in view.photos]
+    stayed_out = [_refusal(refusal) for refusal in refused or view.refused]
+    warnings = [note(warning, "warning") for warning in view.warnings]
+    return join([_summary(view), *warnings, *stayed_out, el("ul", *shown, class_="photos")])
+
+
+def _summary(view: SubjectView) -> Markup:
+    sentence = say("photo.summary", n=len(view.photos), token=view.unique_token, kind=view.class_token)
+    return el("p", sentence, class_="aside")
+
+
+def _refusal(refusal: Refusal) -> Markup:
+    return note(say("photo.refused", name=refusal.source, reason=refusal.reason), "problem")
+
+
+def _card(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
+    """The picture is a button that opens the photo with its caption."""
+    image = _cropped(studio, view, photo)
+    label = say("photo.open", name=photo.source)
+    opener = el("button", image, type="button", data_do="pick", data_file=photo.file,
+                aria_label=label, class_="opener")  # fmt: skip
+    words = [
+        el("span", say(f"verdict.{photo.verdict}"), class_=f"badge {photo.verdict}"),
+        el("span", photo.source, class_="source"),
+        *(note(f"{photo.source} {reason}", "warning") for reason in photo.reasons),
+        el("q", photo.shown_caption, class_="caption"),
+        *(note(fault, "warning") for fault in photo.lint),
+    ]
+    return el("li", opener, *words, class_="photo")
+
+
+def photo_closely(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
+    """One photo, large: what is cut off is dimmed; its size and bucket below."""
+    width, height = photo.size
+    size = say("photo.size", width=width, height=height, across=photo.bucket[0], down=photo.bucket[1])
+    faults = [note(fault, "warning") for fault in photo.lint]
+    return el("figure", _cropped(studio, view, photo), el("figcaption", size), *faults,
+              class_="closely")  # fmt: skip
+
+
+def _cropped(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
+    """The picture with a frame around what training keeps."""
+    left, top, right, bottom = (100 * share for share in photo.crop)
+    frame = f"left:{left:.1f}%;top:{top:.1f}%;width:{right - left:.1f}%;height:{bottom - top:.1f}%"
+    image = el("img", src=file_url(studio.photo_path(view.slug, photo.file)), loading="lazy",
+               alt=photo.shown_caption or photo.source)  # fmt: skip
+    return el("span", image, el("span", style=frame, class_="crop"), class_="cropped")

@@ -1,0 +1,63 @@
+"""How well it worked: the scorecard of a run and of its checkpoints, and the files to take away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import JobKind
+from app.requests import ScoreRequest
+from app.tabs.choices import refreshed, run_choices
+from app.tabs.desk import QUIET, Desk, panel, when
+from app.tabs.exports import export_links
+from app.tabs.markup import Markup, empty
+from app.tabs.numbers import whole_numbers
+from app.tabs.scorecard import scorecard
+from app.tabs.watch import watch_job
+from app.tabs.words import say
+from trainer.errors import ConfigError
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out and wire the tab."""
+    with gr.Row(equal_height=False, elem_classes="desk"):
+        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+            run = gr.Dropdown([], label=say("scores.run"), info=say("scores.run_info"))
+            seeds = gr.Textbox("0 1", label=say("draw.seeds"), info=say("scores.seeds_info"))
+            prompts = gr.Number(None, label=say("scores.prompts"), precision=0, minimum=1,
+                                info=say("scores.prompts_info"), placeholder="25")  # fmt: skip
+            checkpoints = gr.Checkbox(label=say("scores.checkpoints"),
+                                      info=say("scores.checkpoints_info"))  # fmt: skip
+            start = gr.Button(say("scores.start"), variant="primary", size="lg")
+            problem = gr.HTML(padding=False)
+            files = panel()
+            file_problem = gr.HTML(padding=False)
+        with gr.Column(scale=7, min_width=320):
+            done = watch_job(desk, JobKind.SCORE, lambda job: None, Markup(""))
+            card = gr.HTML(empty(say("scores.none"), say("scores.none_next")), padding=False)
+    studio = desk.studio
+
+    def score(name: str | None, seed_text: str, most: int | None, each: bool) -> list[Any]:
+        if not name:
+            raise ConfigError(say("draw.no_run"))
+        numbers = whole_numbers(say("draw.seeds"), seed_text)
+        return desk.show(studio.score(ScoreRequest(name, numbers, most, each)))
+
+    def show(name: str | None) -> list[Any]:
+        return [scorecard(studio, name), export_links(name)]
+
+    def fill(current: str | None) -> list[Any]:
+        choices = refreshed(run_choices(studio), current)
+        return [choices, *show(choices.value)]
+
+    def remove(name: str | None) -> list[Any]:
+        studio.delete_run(name or "")
+        return fill(None)
+
+    shown = [run, card, files]
+    when(start.click, score, [run, seeds, prompts, checkpoints], desk.place, problem)
+    when(files.click, remove, [run], shown, file_problem)
+    run.input(show, run, [card, files], **QUIET)
+    done.change(show, run, [card, files], **QUIET)
+    desk.on_show(tab, fill, run, shown)

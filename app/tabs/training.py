@@ -1,0 +1,137 @@
+"""Train a subject: recipe, base, how long it will take; then watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import JobKind
+from app.requests import TrainRequest
+from app.tabs.amounts import duration
+from app.tabs.choices import (
+    base_choices,
+    best_base,
+    preset_choices,
+    preset_for,
+    refreshed,
+    subject_choices,
+)
+from app.tabs.desk import QUIET, Desk, when
+from app.tabs.fields import Setting, all_settings, changes, component, shown_values
+from app.tabs.live import training_body
+from app.tabs.markup import Markup, el, empty, note
+from app.tabs.methods import build_methods
+from app.tabs.watch import watch_job
+from app.tabs.words import say
+from app.views import Estimate
+from trainer.config import preset
+from trainer.errors import ConfigError, UserError
+
+FIRST_PRESET = "default"
+
+
+class Form:
+    """The components of a train request, and the way from their values to one."""
+
+    def __init__(self) -> None:
+        self.settings = all_settings()
+        self.subject = gr.Dropdown([], label=say("train.subject"), info=say("train.subject_info"))
+        self.base = gr.Dropdown([], label=say("train.base"), info=say("train.base_info"))
+        self.preset = gr.Radio(preset_choices(), value=FIRST_PRESET, label=say("train.preset"))
+        self.score = gr.Checkbox(True, label=say("train.score"), info=say("train.score_info"))
+        self.fields = _advanced(self.settings)
+
+    @property
+    def components(self) -> list[Any]:
+        return [self.subject, self.base, self.preset, self.score, *self.fields]
+
+    def request(self, values: Sequence[Any]) -> TrainRequest:
+        """What the form asks for; ConfigError where a value cannot be read."""
+        subject, base, preset_name, score, *fields = values
+        if not subject:
+            raise ConfigError(say("train.no_subject"))
+        settings = changes(self.settings, fields, preset_name)
+        return TrainRequest(subject, preset_name, base, settings, bool(score))
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out and wire the tab: the form, and the job it watches."""
+    with gr.Row(equal_height=False, elem_classes="desk"):
+        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+            form = Form()
+            estimate = gr.HTML(padding=False)
+            start = gr.Button(say("train.start"), variant="primary", size="lg")
+            problem = gr.HTML(padding=False)
+            with gr.Accordion(say("train.command"), open=False) as reveal:
+                command = gr.Code(language="shell", show_label=False, interactive=False, wrap_lines=True)
+        with gr.Column(scale=7, min_width=320):
+            nothing = empty(say("train.empty"), say("train.empty_next"))
+            watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)
+    build_methods(desk, tab, form.components, form.request)
+    _wire(desk, tab, form, start, problem)
+    _wire_estimate(desk, form, estimate)
+
+    def show_command(*values: Any) -> str:
+        return desk.studio.command_line(form.request(values))
+
+    when(reveal.expand, show_command, form.components, [command], problem)
+
+
+def _advanced(settings: Sequence[Setting]) -> list[Any]:
+    """A part for each section of the config."""
+    first = preset(FIRST_PRESET)
+    components: list[Any] = []
+    with gr.Accordion(say("train.advanced"), open=False, elem_classes="advanced"):
+        for section, group in groupby(settings, key=lambda setting: setting.section):
+            with gr.Accordion(say(f"section.{section}"), open=False):
+                components += [component(setting, setting.of(first)) for setting in group]
+    return components
+
+
+def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTML) -> None:
+    def train(*values: Any) -> list[Any]:
+        return desk.show(desk.studio.train(form.request(values)))
+
+    def recipe_of(base: str) -> str:
+        return preset_for(base)
+
+    def values_of(preset_name: str) -> list[Any]:
+        return shown_values(form.settings, preset_name)
+
+    def subjects(current: str | None) -> Any:
+        return refreshed(subject_choices(desk.studio), current)
+
+    def begin() -> list[Any]:
+        base = best_base(desk.studio)
+        return [gr.Dropdown(choices=base_choices(desk.studio), value=base), preset_for(base)]
+
+    when(start.click, train, form.components, desk.place, problem)
+    desk.page.load(begin, None, [form.base, form.preset], **QUIET)
+    desk.on_show(tab, subjects, form.subject, form.subject)
+    form.base.input(recipe_of, form.base, form.preset, **QUIET)
+    form.preset.change(values_of, form.preset, form.fields, **QUIET)
+
+
+def _wire_estimate(desk: Desk, form: Form, shown: gr.HTML) -> None:
+    def estimate(*values: Any) -> Markup:
+        if not values[0]:
+            return note(say("train.no_subject"))
+        try:
+            return estimate_words(desk.studio.estimate(form.request(values)))
+        except UserError as error:
+            return note(error, "warning")
+
+    changed = [part.change for part in form.components]
+    gr.on(changed, estimate, form.components, shown, trigger_mode="always_last", **QUIET)
+
+
+def estimate_words(estimate: Estimate) -> Markup:
+    """The time first, then what it rests on."""
+    low, high = duration(estimate.low), duration(estimate.high)
+    time = el("strong", say("train.estimate", time=duration(estimate.seconds)))
+    span = say("train.estimate_span", low=low, high=high, steps=f"{estimate.steps:,}",
+               memory=f"{estimate.memory_gib:.1f}")  # fmt: skip
+    return el("p", time, " ", span, el("small", estimate.basis), class_="estimate")

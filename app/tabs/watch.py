@@ -1,0 +1,62 @@
+"""A job as it goes on. The panel is a function of the database: nothing is lost on a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import Job, JobKind
+from app.tabs.desk import QUIET, Desk, panel, when
+from app.tabs.jobs import head, perform
+from app.tabs.markup import Markup, el, join, note
+from app.tabs.words import say
+from trainer.errors import UserError
+
+SECONDS = 1.5
+LOG_LINES = 200
+
+Body = Callable[[Job], Markup | None]
+
+
+def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Textbox:
+    """Place the panel of the tab's job. Returns a hidden text that changes when the job has ended."""
+    shown = panel(nothing, elem_classes="watch")
+    problem = gr.HTML(padding=False)
+    seen = gr.State("")
+    done = gr.Textbox(visible="hidden")
+    timer = gr.Timer(SECONDS, active=False)
+
+    def look(job_id: str, mark: str) -> list[Any] | Any:
+        if not job_id:
+            return [nothing, "", gr.Timer(active=False), ""]
+        try:
+            job, log = desk.studio.job(job_id), desk.studio.log_tail(job_id, LOG_LINES)
+        except UserError as error:
+            return [note(error, "problem"), "", gr.Timer(active=False), ""]
+        if f"{job!r}{log}" == mark:
+            return gr.skip()
+        page = join([head(job), body(job), _log(log)])
+        done = f"{job.id} {job.ended_at}" if job.state.final else ""
+        return [page, f"{job!r}{log}", gr.Timer(active=not job.state.final), done]
+
+    def look_anew(job_id: str) -> list[Any] | Any:
+        return look(job_id, "")
+
+    def press(event: gr.EventData) -> list[Any]:
+        return perform(desk, event)
+
+    job_id, outputs = desk.watched[kind], [shown, seen, timer, done]
+    timer.tick(look, [job_id, seen], outputs, **QUIET)
+    job_id.change(look_anew, job_id, outputs, **QUIET)
+    pressed = when(shown.click, press, [], desk.place, problem)
+    pressed.then(look_anew, job_id, outputs, **QUIET)
+    return done
+
+
+def _log(text: str) -> Markup | None:
+    if not text.strip():
+        return None
+    tail = el("pre", text, class_="log", tabindex=0)
+    return el("details", el("summary", say("job.log")), tail, data_part="log")

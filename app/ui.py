@@ -1,0 +1,108 @@
+"""The page: a strip with what runs, and the tabs in the order of the main job.
+
+A function of the database: whoever opens it, from wherever, sees the same. Lays out and wires; the
+verbs are `app.studio`'s. No torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import Job, JobKind
+from app.studio import Studio
+from app.tabs import comparison, generation, queue, scores, subjects, system, training
+from app.tabs.desk import QUIET, TAB_OF, Desk, panel, when
+from app.tabs.jobs import perform
+from app.tabs.markup import el
+from app.tabs.words import say
+from app.theme import STYLE, Dashbooth
+
+SECONDS = 2
+TABS = {
+    "subjects": subjects.build,
+    "train": training.build,
+    "generate": generation.build,
+    "scores": scores.build,
+    "compare": comparison.build,
+    "queue": queue.build,
+    "system": system.build,
+}
+TO_ADDRESS = """(job) => {{
+  const url = new URL(window.location);
+  if (job) url.searchParams.set("{name}", job);
+  window.history.replaceState(null, "", url);
+}}"""
+
+
+def build_ui(studio: Studio) -> gr.Blocks:
+    """The page over a studio; `launch_options` are what it is launched with."""
+    with gr.Blocks(title=say("page.title"), analytics_enabled=False, fill_width=True) as page:
+        with gr.Row(elem_id="top", equal_height=True):
+            gr.HTML(el("h1", say("page.title")), padding=False, elem_id="brand")
+            running = panel(elem_id="strip", padding=False)
+        problem = gr.HTML(padding=False)
+        address = gr.Textbox(visible="hidden")
+        watched = {kind: gr.Textbox(visible="hidden") for kind in JobKind}
+        with gr.Tabs(elem_id="tabs") as tabs:
+            desk = Desk(studio, page, tabs, address, watched)
+            for name, build in TABS.items():
+                with gr.Tab(say(f"tab.{name}"), id=name) as tab:
+                    build(desk, tab)
+                _remember(tab, name)
+        _wire_strip(desk, running, problem)
+        _wire_address(desk)
+    return page
+
+
+def launch_options() -> dict[str, Any]:
+    """What `Blocks.launch` is to be given for this page."""
+    return {
+        "theme": Dashbooth(),
+        "css_paths": [STYLE],
+        "footer_links": [],
+        "ssr_mode": False,
+    }
+
+
+def _wire_strip(desk: Desk, strip: gr.HTML, problem: gr.HTML) -> None:
+    seen, timer = gr.State(""), gr.Timer(SECONDS)
+
+    def look(mark: str) -> list[Any] | Any:
+        shown = queue.strip(desk.studio)
+        return gr.skip() if shown == mark else [shown, shown]
+
+    def press(event: gr.EventData) -> list[Any]:
+        return perform(desk, event)
+
+    gr.on([timer.tick, desk.page.load], look, seen, [strip, seen], **QUIET)
+    when(strip.click, press, [], desk.place, problem)
+
+
+def _wire_address(desk: Desk) -> None:
+    """`?job=ID` names what is watched, `?tab=NAME` where: both survive a reload and can be sent."""
+
+    def attach(request: gr.Request) -> list[Any]:
+        asked = dict(request.query_params)
+        return attached(desk, asked.get("job", ""), asked.get("tab", ""))
+
+    desk.page.load(attach, None, desk.place, **QUIET)
+    desk.address.change(None, desk.address, None, js=TO_ADDRESS.format(name="job"))
+
+
+def attached(desk: Desk, job_id: str, tab: str) -> list[Any]:
+    """Updates of `desk.place` for a page that is opened: the job asked for, else the latest ones."""
+    jobs = desk.studio.jobs()
+    asked = next((job for job in jobs if job.id == job_id), None)
+    latest: dict[JobKind, Job] = {}
+    for job in [asked, *jobs] if asked else jobs:
+        latest.setdefault(job.kind, job)
+    name = tab if tab in TABS else TAB_OF[asked.kind] if asked else "subjects"
+    shown = [latest[kind].id if kind in latest else "" for kind in desk.watched]
+    return [gr.Tabs(selected=name), asked.id if asked else "", *shown]
+
+
+def _remember(tab: gr.Tab, name: str) -> None:
+    js = TO_ADDRESS.format(name="tab").replace("(job) =>", f'(job = "{name}") =>')
+    tab.select(None, None, None, js=js)

@@ -56,7 +56,7 @@ def draw_sheet(sheet: Sheet, path: Path) -> None:
     pen = _Pen(page)
     pen.text(MARGIN, sheet.title, 26, INK)
     pen.down(36)
-    pen.text(MARGIN, _shortened(sheet.subtitle, width, 15), 15, FAINT)
+    pen.text(MARGIN, shortened(sheet.subtitle, width, 15), 15, FAINT)
     pen.down(38)
     pen.text(MARGIN, "photos", 15, ACCENT)
     pen.down(24)
@@ -69,7 +69,7 @@ def draw_sheet(sheet: Sheet, path: Path) -> None:
     pen.text(right, "with the adapter", 15, ACCENT)
     pen.down(30)
     for strip in sheet.strips:
-        pen.text(MARGIN, _shortened(strip.prompt, width, 16), 16, INK)
+        pen.text(MARGIN, shortened(strip.prompt, width, 16), 16, INK)
         pen.down(26)
         pen.tiles(MARGIN, strip.base)
         pen.tiles(right, strip.adapter)
@@ -90,11 +90,11 @@ class _Pen:
         self.y += pixels
 
     def text(self, x: int, words: str, size: int, colour: str) -> None:
-        self.ink.text((x, self.y), words, fill=colour, font=_font(size))
+        self.ink.text((x, self.y), words, fill=colour, font=font(size))
 
     def tiles(self, x: int, pictures: Sequence[Path]) -> None:
         for picture in pictures:
-            self.page.paste(_tile(picture), (x, self.y))
+            self.page.paste(tile(picture), (x, self.y))
             # A hairline keeps a white background from running into the page.
             self.ink.rectangle((x, self.y, x + TILE - 1, self.y + TILE - 1), outline="#e2e5ea")
             x += TILE + GAP
@@ -111,20 +111,20 @@ def _lines(photos: tuple[Path, ...], width: int) -> list[tuple[Path, ...]]:
     return [photos[i : i + fitting] for i in range(0, len(photos), fitting)]
 
 
-def _tile(picture: Path) -> Image.Image:
+def tile(picture: Path) -> Image.Image:
     with Image.open(picture) as opened:
         return ImageOps.fit(opened.convert("RGB"), (TILE, TILE), Image.Resampling.LANCZOS)
 
 
-def _font(size: int) -> Any:
+def font(size: int) -> Any:
     return ImageFont.load_default(size)  # a real font that comes with Pillow
 
 
-def _shortened(words: str, width: int, size: int) -> str:
-    font = _font(size)
-    if font.getlength(words) <= width - 2 * MARGIN:
+def shortened(words: str, width: int, size: int) -> str:
+    letters = font(size)
+    if letters.getlength(words) <= width - 2 * MARGIN:
         return words
-    while font.getlength(words + " …") > width - 2 * MARGIN:
+    while letters.getlength(words + " …") > width - 2 * MARGIN:
         words = words[:-1]
     return words.rstrip() + " …"
 

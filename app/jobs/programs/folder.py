@@ -51,6 +51,9 @@ class JobFolder:
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, **values}) + "\n")
 
+    def warn(self, text: str) -> None:
+        self.tell("warning", text=text)
+
     def progress(self, step: int, total: int, phase: str, **more: float) -> None:
         """Tell how far it is, but not more often than a person can see."""
         now = time.monotonic()

@@ -5,25 +5,36 @@ Imports torch only where it has to draw or score by itself.
 
 from __future__ import annotations
 
+import os
 from typing import Any, cast
 
 from app.jobs.programs.folder import Finished, JobFolder
 from app.jobs.programs.plan import pictures, plan, sampling_steps
 from app.jobs.programs.stopping import Stop
+from app.jobs.programs.warm import draw_warm
 from app.jobs.records import Wish
 from app.requests import GenerateRequest
-from trainer.run import open_run
+from trainer.run import Run, open_run
+
+WARM_PROCESS = "DASHBOOTH_INFERENCE"
+"""The environment's name for the warm process's socket."""
 
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(GenerateRequest, job.request)
+    plan(request)  # refuse it before anything is loaded
+    first = open_run(job.workspace.run(request.adapters[0].run))
     try:
         _draw(job, request)
     except Finished:
         pass  # the pictures that are there are the result
-    rows = _rows(job, request)
+    rows = _rows(job, request, first)
+    has_grid = request.grid is not None and bool(rows)
+    if has_grid:
+        _make_grid(job, request, first, rows)
     job.grant(Wish.FINISH)
-    return {"pictures": rows, "grid": None, "csv": None}
+    files = {"grid": "grid.png", "csv": "grid.csv"} if has_grid else {"grid": None, "csv": None}
+    return {"pictures": rows, **files}
 
 
 def _draw(job: JobFolder, request: GenerateRequest) -> None:
@@ -36,22 +47,23 @@ def _draw(job: JobFolder, request: GenerateRequest) -> None:
         job.progress(done, total, "draw")
         job.finish_if_wished()
 
-    def warn(text: str) -> None:
-        job.tell("warning", text=text)
-
+    address = os.environ.get(WARM_PROCESS)
+    if address and draw_warm(address, job.path, on_steps, job.warn):
+        return
     from app.jobs.programs.drawing import Drawer
 
-    Drawer().draw(request, job.workspace, job.path, on_steps, warn, job.low_memory)
+    Drawer().draw(request, job.workspace, job.path, on_steps, job.warn, job.low_memory)
 
 
-def _rows(job: JobFolder, request: GenerateRequest) -> list[dict[str, Any]]:
+def _rows(job: JobFolder, request: GenerateRequest, first: Run) -> list[dict[str, Any]]:
     """A row a picture that is there: all of them, unless the job was finished early."""
-    subject = open_run(job.workspace.run(request.adapters[0].run)).read_subject()
+    subject = first.read_subject()
     return [
         {
             "file": picture.file,
             "prompt": picture.prompt,
             "seed": picture.seed,
+            "sheet": sheet.name,
             "scale": sheet.scale,
             "checkpoint": sheet.checkpoint,
             "base": sheet.base,
@@ -61,3 +73,16 @@ def _rows(job: JobFolder, request: GenerateRequest) -> list[dict[str, Any]]:
         for picture in pictures(request, sheet, subject)
         if (job.path / picture.file).is_file()
     ]
+
+
+def _make_grid(
+    job: JobFolder, request: GenerateRequest, first: Run, rows: list[dict[str, Any]]
+) -> None:
+    from app.jobs.programs.grid import add_scores, write_grid
+
+    def on_progress(done: int, total: int) -> None:
+        job.progress(done, total, "score")
+
+    add_scores(rows, job.path, first, on_progress, job.warn)
+    names = " + ".join(use.run for use in request.adapters)
+    write_grid(job.path, f"{names} by scale, seed and checkpoint", plan(request), rows)

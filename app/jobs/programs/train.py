@@ -73,7 +73,7 @@ def _watch(job: JobFolder, stop: Stop) -> Watch:
         phase = "train" if launch is None else "pre-launch" if start < launch else "dash"
         job.tell("run", run=made.path.name)
         for warning in subject.warnings:
-            job.tell("warning", text=warning)
+            job.warn(warning)
         job.progress(start, total, phase)
 
     def on_step(report: StepReport) -> None:
@@ -129,7 +129,7 @@ def _score(job: JobFolder, made: Run) -> None:
     except Finished:
         job.grant(Wish.FINISH)
     except UserError as error:
-        job.tell("warning", text=f"Not scored: {error}")
+        job.warn(f"Not scored: {error}")
 
 
 def _result(made: Run) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from app.jobs.database import DatabaseError
 from app.routes import jobs, machine, results, subjects
 from app.routes.common import PROBLEMS
 from app.studio import Studio
@@ -46,7 +46,8 @@ def build_api(studio: Studio) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(UnicodeError, _not_unicode)
-    api.add_exception_handler(OperationalError, _no_database)
+    api.add_exception_handler(RecursionError, _too_deep)
+    api.add_exception_handler(DatabaseError, _no_database)
     api.mount("/docs/files", StaticFiles(directory=_DOCS_FILES))
     api.add_api_route("/docs", _docs, include_in_schema=False)
     return api
@@ -82,8 +83,12 @@ def _not_unicode(_: Request, __: Exception) -> JSONResponse:
     return _problem(422, "The text holds half a character (a lone surrogate); send whole ones.")
 
 
-def _no_database(_: Request, __: Exception) -> JSONResponse:
-    return _problem(503, "The queue's database does not answer; running jobs go on. Try again.")
+def _too_deep(_: Request, __: Exception) -> JSONResponse:
+    return _problem(422, "The objects are nested too deeply.")
+
+
+def _no_database(_: Request, error: Exception) -> JSONResponse:
+    return _problem(503, str(error))
 
 
 def _problem(status: int, words: str, headers: object = None) -> JSONResponse:

@@ -29,8 +29,9 @@ def list_bases(workspace: Workspace) -> list[BaseChoice]:
     """The embedded base, what lies in bases/, what is downloaded, what can be."""
     downloaded = {choice.id: choice for choice in _downloaded()}
     known = [
-        downloaded.pop(name, None)
-        or BaseChoice(name, label, "download", DOWNLOAD_GIGABYTES, "fetched from the hub when used")
+        downloaded.pop(name)
+        if name in downloaded
+        else BaseChoice(name, label, "download", DOWNLOAD_GIGABYTES, "fetched when first used")
         for name, label in KNOWN.items()
     ]
     return [_embedded(), *_own(workspace), *downloaded.values(), *known]

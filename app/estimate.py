@@ -51,7 +51,7 @@ class _Past:
 
     seconds_a_step: float
     overhead: float
-    """Seconds beside the steps: previews, checkpoints, publishing."""
+    """Seconds beside plain steps: the launch, previews, checkpoints, publishing."""
     memory_gib: float
 
 
@@ -77,11 +77,10 @@ def _past(run: Run, config: DreamBoothConfig) -> _Past | None:
     steps = [row for row in run.metric_rows() if row["kind"] == "step"]
     if not steps or steps[-1]["attempt"] != 1:  # a stop in between tells nothing of time
         return None
-    working = sum(row["seconds"] for row in steps)
+    seconds = median(row["seconds"] for row in steps)
     wall = run.status_file.stat().st_mtime - run.config_file.stat().st_mtime
-    return _Past(
-        working / len(steps), max(0.0, wall - working), max(row["memory_gib"] for row in steps)
-    )
+    overhead = max(0.0, wall - seconds * len(steps))
+    return _Past(seconds, overhead, max(row["memory_gib"] for row in steps))
 
 
 def _kind(config: DreamBoothConfig) -> tuple[object, ...]:

@@ -7,10 +7,10 @@ subjects/<slug>/photos/*.png   the photos, re-encoded
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import threading
+import time
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +19,11 @@ from typing import Any
 from PIL import ImageColor
 
 from app import captions, photos
+from app.runs import read_json
 from app.views import PhotoView, Refusal, SubjectView, Upload
 from app.workspace import Workspace
 from trainer.data.subject import fill
-from trainer.errors import ArtifactError, ConfigError, PhotoError
+from trainer.errors import ArtifactError, ConfigError, PhotoError, UserError
 from trainer.files import write_json
 
 MAX_PHOTOS = 200
@@ -39,12 +40,15 @@ class Subjects:
         self._changing = threading.RLock()
 
     def all(self) -> list[SubjectView]:
-        """Every subject, the newest first."""
-        files = self._workspace.subjects.glob("*/subject.json")
-        newest_first = sorted(
-            files, key=lambda file: -file.parent.joinpath("photos").stat().st_ctime
-        )
-        return [self.get(file.parent.name) for file in newest_first]
+        """Every subject, the newest first; folders that are none are passed over."""
+        found = []
+        for folder in self._workspace.subjects.iterdir():
+            try:
+                found.append((self._read(folder.name), folder.name))
+            except UserError:
+                continue
+        found.sort(key=lambda subject: -subject[0]["created_at"])
+        return [_view(slug, facts) for facts, slug in found]
 
     def get(self, slug: str) -> SubjectView:
         """One subject; ArtifactError where there is none."""
@@ -55,15 +59,17 @@ class Subjects:
     ) -> SubjectView:
         """A subject without photos yet. Its slug is made of the name."""
         taken = {subject.unique_token for subject in self.all()}
+        shown = _line("The name", name, MAX_NAME)
         facts = {
-            "name": _line("The name", name, MAX_NAME),
+            "created_at": time.time(),
+            "name": shown,
             "class_token": _line("The class", class_token, MAX_WORD),
             "unique_token": _word(unique_token or captions.suggest_token(taken)),
             "alpha_color": _color(alpha_color),
             "photos": [],
             "refused": [],
         }
-        slug = self._new_folder(facts["name"])
+        slug = self._new_folder(shown)
         self._write(slug, facts)
         return self.get(slug)
 
@@ -153,11 +159,9 @@ class Subjects:
         return self._workspace.subject(slug) / "photos"
 
     def _read(self, slug: str) -> dict[str, Any]:
-        file = self._workspace.subject(slug) / "subject.json"
-        try:
-            facts: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        except OSError as error:
-            raise ArtifactError(f"There is no subject {slug!r}. Choose one of the list.") from error
+        facts = read_json(self._workspace.subject(slug) / "subject.json")
+        if facts is None or "created_at" not in facts:
+            raise ArtifactError(f"There is no subject {slug!r}. Choose one of the list.")
         return facts
 
     def _write(self, slug: str, facts: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from app.jobs.programs.exits import Exit, exit_of, words_for
 from app.jobs.programs.folder import JobFolder
 from app.jobs.programs.stopping import stop_on_sigterm
+from app.jobs.records import Wish
 
 _SPOKEN = (Exit.REFUSED, Exit.DISK_FULL, Exit.OUT_OF_MEMORY)
 """Endings that leave words for a person."""
@@ -53,6 +54,7 @@ def run_job(folder: Path) -> Exit:
         program = importlib.import_module(f"app.jobs.programs.{job.kind}")
         with stop_on_sigterm() as stop:
             job.publish(program.run(job, stop))
+            job.grant(Wish.FINISH)
     except (Exception, KeyboardInterrupt) as error:
         return _ended_by(error, folder)
     return Exit.DONE

@@ -12,8 +12,11 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 
-from app.jobs.programs.folder import LeaseLost
 from trainer.errors import DashboothError, Interrupted
+
+
+class LeaseLost(DashboothError):
+    """Another attempt has this job now: nothing may be published."""
 
 
 class Exit(IntEnum):

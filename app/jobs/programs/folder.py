@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from app.checks import request_from_json
+from app.jobs.lease import still_held
+from app.jobs.programs.exits import LeaseLost
 from app.jobs.records import JobKind, Wish
 from app.workspace import Workspace
-from trainer.errors import ArtifactError, DashboothError, Interrupted
+from trainer.errors import ArtifactError, Interrupted
 from trainer.files import write_json
 
 MOST_OFTEN = 0.2
 """Seconds between two rows of progress; a step of a small base takes less."""
-
-
-class LeaseLost(DashboothError):
-    """Another attempt has this job now: nothing may be published."""
 
 
 class Finished(Interrupted):
@@ -82,8 +80,6 @@ class JobFolder:
         """Raise LeaseLost unless this attempt still holds the job. Called before publishing."""
         if "DASHBOOTH_EPOCH" not in os.environ:
             return  # no supervisor: started by hand
-        from app.jobs.lease import still_held
-
         database, job, epoch = (os.environ[f"DASHBOOTH_{name}"]
                                 for name in ("DATABASE", "JOB", "EPOCH"))  # fmt: skip
         if not still_held(database, job, int(epoch)):

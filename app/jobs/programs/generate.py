@@ -12,7 +12,6 @@ from app.jobs.programs.folder import Finished, JobFolder
 from app.jobs.programs.plan import pictures, plan, sampling_steps
 from app.jobs.programs.stopping import Stop
 from app.jobs.programs.warm import draw_warm
-from app.jobs.records import Wish
 from app.requests import GenerateRequest
 from trainer.run import Run, open_run
 
@@ -24,17 +23,17 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(GenerateRequest, job.request)
     plan(request)  # refuse it before anything is loaded
     first = open_run(job.workspace.run(request.adapters[0].run))
+    message = ""
     try:
         _draw(job, request)
     except Finished:
-        pass  # the pictures that are there are the result
+        message = "stopped early; the pictures that are there are kept"
     rows = _rows(job, request, first)
     has_grid = request.grid is not None and bool(rows)
     if has_grid:
         _make_grid(job, request, first, rows)
-    job.grant(Wish.FINISH)
     files = {"grid": "grid.png", "csv": "grid.csv"} if has_grid else {"grid": None, "csv": None}
-    return {"pictures": rows, **files}
+    return {"pictures": rows, **files, "message": message}
 
 
 def _draw(job: JobFolder, request: GenerateRequest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from app.jobs.programs.folder import JobFolder
+from app.jobs.programs.folder import Finished, JobFolder
 from app.jobs.programs.stopping import Stop
 from app.requests import ScoreRequest
 from eval.score_checkpoints import score_checkpoints
@@ -13,7 +13,11 @@ from eval.score_subject import ScoreConfig, ScoreWatch, score_subject
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(ScoreRequest, job.request)
-    score_run(job, request)
+    try:
+        score_run(job, request)
+    except Finished:
+        message = "stopped before it was scored; the pictures that are there are kept"
+        return {"run": request.run, "message": message}
     return {"run": request.run}
 
 

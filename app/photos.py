@@ -90,6 +90,7 @@ def _with_transparency(picture: Picture) -> Image.Image:
     if picture.alpha is None:
         return picture.image
     opacity = np.asarray(picture.alpha, dtype=np.float32)[..., None]
-    colours = np.asarray(picture.image) * 255 / np.maximum(opacity, 1)
+    on_black = np.asarray(picture.image, dtype=np.float32)
+    colours = 255 * on_black / np.maximum(opacity, 1)
     pixels = np.concatenate([np.minimum(colours, 255).round(), opacity], axis=-1)
     return Image.fromarray(pixels.astype(np.uint8))

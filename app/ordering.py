@@ -1,0 +1,142 @@
+"""From a request to a job: checked against what is there, then queued. No torch.
+
+Everything that can be wrong with a request is said now, not by a job that fails an hour later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app import checks, training
+from app.jobs.engine import Queue
+from app.jobs.records import Job, JobKind
+from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
+from app.runs import Runs
+from app.subjects import Subjects
+from app.workspace import Workspace
+from trainer.config import DreamBoothConfig
+from trainer.errors import ConfigError, PhotoError
+from trainer.run import new_run_folder
+
+
+class Orders:
+    """Takes requests for a workspace and its queue."""
+
+    def __init__(self, workspace: Workspace, queue: Queue, subjects: Subjects, runs: Runs) -> None:
+        self._workspace = workspace
+        self._queue = queue
+        self._subjects = subjects
+        self._runs = runs
+
+    def config_of(self, request: TrainRequest) -> DreamBoothConfig:
+        """What the request will train; raises what is wrong with it."""
+        subject = self._subjects.get(request.subject)
+        if not subject.ready:
+            raise PhotoError(f"{subject.name} has no photos yet: add at least one.")
+        config = training.config_of(request, self._workspace, subject.alpha_color)
+        config.adapter.validate(config.total_steps(len(subject.photos)))
+        return config
+
+    def train(
+        self,
+        request: TrainRequest,
+        *,
+        priority: int = 0,
+        group: str | None = None,
+        rerun_of: str | None = None,
+    ) -> Job:
+        """Its run folder is reserved now, so that a resumed attempt finds it."""
+        method = self.config_of(request).adapter.method
+        run = new_run_folder(f"{request.subject}-{method}", self._workspace.root).name
+        title = f"{self._subjects.get(request.subject).name} · {method}"
+        return self._queue.submit(
+            JobKind.TRAIN, title, dataclasses.asdict(request),
+            run=run, priority=priority, group=group, rerun_of=rerun_of,
+        )  # fmt: skip
+
+    def compare_methods(
+        self, request: TrainRequest, methods: Sequence[str], seeds: Sequence[int]
+    ) -> list[Job]:
+        """The same training by several methods and seeds, as one group; all or none."""
+        if not methods or not seeds:
+            raise ConfigError("A comparison needs at least one method and one seed.")
+        requests = [
+            training.with_settings(
+                request, {"adapter": {"method": method, "seed": seed}, "optim": {"seed": seed}}
+            )
+            for seed in seeds
+            for method in methods
+        ]
+        for one in requests:
+            self.config_of(one)
+        group = secrets.token_hex(6)
+        return [self.train(one, group=group) for one in requests]
+
+    def generate(self, request: GenerateRequest, *, rerun_of: str | None = None) -> Job:
+        checks.check_generate(request)
+        names = [use.run for use in request.adapters]
+        self._require_one_base(names)
+        title = f"{len(request.prompts) * len(request.seeds)} pictures · {', '.join(names)}"
+        return self._submit(JobKind.GENERATE, title, request, names[0], rerun_of)
+
+    def score(self, request: ScoreRequest, *, rerun_of: str | None = None) -> Job:
+        checks.check_score(request)
+        self._require_one_base([request.run])
+        title = f"scores · {request.run}"
+        return self._submit(JobKind.SCORE, title, request, request.run, rerun_of)
+
+    def compare(self, request: CompareRequest, *, rerun_of: str | None = None) -> Job:
+        checks.check_compare(request)
+        self._require_one_base(request.runs)
+        return self._submit(JobKind.COMPARE, " | ".join(request.runs), request, None, rerun_of)
+
+    def submit(self, kind: JobKind, values: Mapping[str, Any], rerun_of: str | None = None) -> Job:
+        """A request given as JSON."""
+        request = checks.request_from_json(kind, values)
+        match request:
+            case TrainRequest():
+                return self.train(request, rerun_of=rerun_of)
+            case GenerateRequest():
+                return self.generate(request, rerun_of=rerun_of)
+            case ScoreRequest():
+                return self.score(request, rerun_of=rerun_of)
+            case CompareRequest():
+                return self.compare(request, rerun_of=rerun_of)
+
+    def duplicate(self, job_id: str, changes: Mapping[str, Any]) -> Job:
+        """A new job like this one, with parts of its request changed."""
+        job = self._queue.job(job_id)
+        return self.submit(job.kind, training.merged(job.request, changes))
+
+    def rerun(self, job_id: str) -> Job:
+        """A new job with exactly the same request."""
+        job = self._queue.job(job_id)
+        return self.submit(job.kind, job.request, rerun_of=job.id)
+
+    def _submit(
+        self,
+        kind: JobKind,
+        title: str,
+        request: GenerateRequest | ScoreRequest | CompareRequest,
+        run: str | None,
+        rerun_of: str | None,
+    ) -> Job:
+        values = dataclasses.asdict(request)
+        return self._queue.submit(kind, title, values, run=run, rerun_of=rerun_of)
+
+    def _require_one_base(self, names: Sequence[str]) -> None:
+        views = [self._runs.get(name) for name in names]
+        unfinished = [view.name for view in views if view.base_fingerprint is None]
+        if unfinished:
+            raise ConfigError(
+                f"{', '.join(unfinished)}: has no adapter yet. Let the training finish first."
+            )
+        if len({view.base_fingerprint for view in views}) > 1:
+            on = ", ".join(f"{view.name} on {view.base}" for view in views)
+            raise ConfigError(
+                f"These adapters are of different bases: {on}. Choose runs of one base in one "
+                "precision."
+            )

@@ -1,0 +1,61 @@
+"""An estimate says what it is from, and knows its own range."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+from app.estimate import estimate
+from app.workspace import Workspace
+from trainer.config import PRESETS, DreamBoothConfig
+from trainer.files import write_json
+from trainer.run import Run
+
+DEMO = PRESETS["demo"]
+
+
+def finished(
+    workspace: Workspace, name: str, config: DreamBoothConfig, step: float, beside: float
+) -> None:
+    """A run of 10 steps of `step` seconds each, and `beside` seconds of other work."""
+    run = Run(workspace.run(name))
+    run.write_config(config)
+    rows = [
+        {"kind": "step", "step": n, "attempt": 1, "seconds": step, "memory_gib": 1.5}
+        for n in range(1, 11)
+    ]
+    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_json(run.status_file, {"state": "succeeded", "step": 10})
+    began = run.config_file.stat().st_mtime
+    os.utime(run.status_file, (began, began + 10 * step + beside))
+
+
+def test_with_no_run_to_go_by_it_says_so_and_is_wide(workspace: Workspace) -> None:
+    found = estimate(DEMO, 5, workspace)
+    assert found.steps == 1000 and found.high / found.low > 4
+    assert "measured on two CPU cores" in found.basis
+
+
+def test_runs_like_it_decide_by_steps_and_what_is_beside_them(workspace: Workspace) -> None:
+    finished(workspace, "a-1", DEMO, step=0.5, beside=30)
+    found = estimate(DEMO, 5, workspace)
+    assert round(found.seconds) == 1000 * 0.5 + 30
+    assert found.low < found.seconds < found.high < 2 * found.seconds
+    assert (found.memory_gib, found.basis) == (1.5, "from the last 1 run like this one")
+
+
+def test_runs_of_other_settings_do_not_count(workspace: Workspace) -> None:
+    other = dataclasses.replace(DEMO.optim, batch_size=1)
+    finished(workspace, "a-1", dataclasses.replace(DEMO, optim=other), step=9, beside=0)
+    assert "measured on two CPU cores" in estimate(DEMO, 5, workspace).basis
+
+
+def test_sdxl_without_any_run_is_called_a_guess(workspace: Workspace) -> None:
+    found = estimate(DreamBoothConfig(), 4, workspace)
+    assert "a guess" in found.basis and found.steps == 500
+
+
+def test_low_vram_is_estimated_to_need_less_memory_and_more_time(workspace: Workspace) -> None:
+    plain, low = (estimate(PRESETS[name], 4, workspace) for name in ("default", "low-vram"))
+    assert low.memory_gib < plain.memory_gib and low.seconds > plain.seconds

@@ -13,7 +13,7 @@ import gradio as gr
 from app.jobs.records import Job, JobKind
 from app.studio import Studio
 from app.tabs import comparison, generation, queue, scores, subjects, system, training
-from app.tabs.desk import QUIET, TAB_OF, Desk, panel, when
+from app.tabs.desk import QUIET, TAB_OF, Desk, panel, to_address, when
 from app.tabs.jobs import perform
 from app.tabs.markup import el
 from app.tabs.words import say
@@ -29,16 +29,12 @@ TABS = {
     "queue": queue.build,
     "system": system.build,
 }
-TO_ADDRESS = """(job) => {{
-  const url = new URL(window.location);
-  if (job) url.searchParams.set("{name}", job);
-  window.history.replaceState(null, "", url);
-}}"""
 
 
 def build_ui(studio: Studio) -> gr.Blocks:
     """The page over a studio; `launch_options` are what it is launched with."""
-    with gr.Blocks(title=say("page.title"), analytics_enabled=False, fill_width=True) as page:
+    page = gr.Blocks(title=say("page.title"), analytics_enabled=False, fill_width=True)
+    with page:
         with gr.Row(elem_id="top", equal_height=True):
             gr.HTML(el("h1", say("page.title")), padding=False, elem_id="brand")
             running = panel(elem_id="strip", padding=False)
@@ -88,11 +84,11 @@ def _wire_address(desk: Desk) -> None:
         return attached(desk, asked.get("job", ""), asked.get("tab", ""))
 
     desk.page.load(attach, None, desk.place, **QUIET)
-    desk.address.change(None, desk.address, None, js=TO_ADDRESS.format(name="job"))
+    desk.address.change(None, desk.address, None, js=to_address("job"))
 
 
 def attached(desk: Desk, job_id: str, tab: str) -> list[Any]:
-    """Updates of `desk.place` for a page that is opened: the job asked for, else the latest ones."""
+    """Updates of `desk.place` for a page just opened: the job asked for, else the latest."""
     jobs = desk.studio.jobs()
     asked = next((job for job in jobs if job.id == job_id), None)
     latest: dict[JobKind, Job] = {}
@@ -104,5 +100,5 @@ def attached(desk: Desk, job_id: str, tab: str) -> list[Any]:
 
 
 def _remember(tab: gr.Tab, name: str) -> None:
-    js = TO_ADDRESS.format(name="tab").replace("(job) =>", f'(job = "{name}") =>')
-    tab.select(None, None, None, js=js)
+    """Keep the tab in front in the address."""
+    tab.select(None, None, None, js=f"() => ({to_address('tab')})({name!r})")

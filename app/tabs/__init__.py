@@ -1,1 +1,1 @@
-"""The page, a tab a module, in the order of the main job. Lays out and wires; the verbs are Studio's."""
+"""The page, a tab a module. Tabs lay out and wire; the verbs are `app.studio`'s."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -34,7 +34,7 @@ def best_base(studio: Studio) -> str:
     return here[0] if here and studio.system().gpus else EMBEDDED_BASE
 
 
-def preset_for(base: str) -> str:
+def preset_for(base: str) -> Literal["default", "demo"]:
     """The recipe that fits a base."""
     return "demo" if base == EMBEDDED_BASE else "default"
 
@@ -50,11 +50,14 @@ def run_choices(studio: Studio, finished: bool = True) -> Choices:
     return [(run.name, run.name) for run in newest]
 
 
-def refreshed(choices: Choices, current: Any) -> Any:
-    """A dropdown with these choices: it keeps its value where that still exists, else the first."""
+def kept(choices: Choices, current: Any) -> Any:
+    """What stays chosen: the value, or those of a list, that still exist; else the first."""
     values = [value for _, value in choices]
     if isinstance(current, list):
-        kept: Any = [value for value in current if value in values]
-    else:
-        kept = current if current in values else (values[0] if values else None)
-    return gr.Dropdown(choices=choices, value=kept)
+        return [value for value in current if value in values]
+    return current if current in values else next(iter(values), None)
+
+
+def refreshed(choices: Choices, current: Any) -> Any:
+    """A dropdown with these choices that keeps its value if it can."""
+    return gr.Dropdown(choices=choices, value=kept(choices, current))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import gradio as gr
@@ -10,6 +11,7 @@ import gradio as gr
 from app.jobs.records import JobKind
 from app.requests import CompareRequest
 from app.studio import Studio
+from app.tabs.blind import build_blind
 from app.tabs.choices import refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, when
 from app.tabs.drawn import download
@@ -27,7 +29,9 @@ def build(desk: Desk, tab: gr.Tab) -> None:
                                multiselect=True)  # fmt: skip
             layers = gr.Textbox(label=say("compare.layers"), info=say("compare.layers_info"),
                                 placeholder="attn2.to_k")  # fmt: skip
-            draws = gr.Slider(0, 12, 6, step=1, label=say("compare.null"), info=say("compare.null_info"))
+            draws = gr.Slider(
+                0, 12, 6, step=1, label=say("compare.null"), info=say("compare.null_info")
+            )
             start = gr.Button(say("compare.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
         with gr.Column(scale=7, min_width=320):
@@ -39,9 +43,12 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         request = CompareRequest(tuple(names or ()), tuple(layer_text.split()), int(count))
         return desk.show(desk.studio.compare(request))
 
+    build_blind(desk, tab)
     watched = desk.watched[JobKind.COMPARE]
     when(start.click, compare, [runs, layers, draws], desk.place, problem)
-    desk.on_show(tab, lambda current: refreshed(run_choices(desk.studio), current or []), runs, runs)
+    desk.on_show(
+        tab, lambda current: refreshed(run_choices(desk.studio), current or []), runs, runs
+    )
     gr.on([done.change, watched.change], lambda job_id: overlap_page(desk.studio, job_id), watched,
           overlap, **QUIET)  # fmt: skip
 
@@ -62,8 +69,9 @@ def overlap_page(studio: Studio, job_id: str) -> Markup:
         _matrix(names, found["matrix"], found["num_directions"]),
         _null(found["null"]),
         el("div", *links, class_="acts"),
-        el("section", el("h4", say("compare.grids")), el("p", say("compare.grids_lead"), class_="aside"),
-           el("ul", *shown, class_="pages")),
+        el("h4", say("compare.grids")),
+        el("p", say("compare.grids_lead"), class_="aside"),
+        el("ul", *shown, class_="pages"),
     ])  # fmt: skip
 
 
@@ -79,8 +87,8 @@ def _null(null: dict[str, Any] | None) -> Markup:
     """What chance alone would share: without it the matrix says nothing."""
     if null is None:
         return el("p", say("compare.no_null"), class_="aside")
-    random, chance = null["random"], null["chance"]
+    random, chances = null["random"], null["chance"].values()
     return el("p", say(
         "compare.beside", mean=f"{100 * random['mean']:.0f}", low=f"{100 * random['low']:.0f}",
-        high=f"{100 * random['high']:.0f}", chance=f"{100 * sum(chance.values()) / len(chance):.1f}",
+        high=f"{100 * random['high']:.0f}", chance=f"{100 * fmean(chances):.1f}",
     ), class_="aside")  # fmt: skip

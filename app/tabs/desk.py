@@ -1,4 +1,4 @@
-"""What all tabs share: the studio, where a person looks, and how a handler fails beside its cause."""
+"""What all tabs share: the studio, where a person looks, how a handler fails beside its cause."""
 
 from __future__ import annotations
 
@@ -58,8 +58,17 @@ class Desk:
 
 
 def panel(value: str = "", **options: Any) -> gr.HTML:
-    """HTML of ours whose buttons reach Python (`app.tabs.markup.button`, assets/studio/panel.js)."""
+    """HTML of ours; its buttons (`app.tabs.markup.button`) reach Python, see panel.js."""
     return gr.HTML(value, js_on_load=PANEL_JS, **options)
+
+
+def to_address(name: str) -> str:
+    """JavaScript that keeps a value in the page's address, for a reload or another device."""
+    return f"""(value) => {{
+  const url = new URL(window.location);
+  if (value) url.searchParams.set("{name}", value);
+  window.history.replaceState(null, "", url);
+}}"""
 
 
 def said(event: gr.EventData) -> dict[str, str]:
@@ -69,7 +78,7 @@ def said(event: gr.EventData) -> dict[str, str]:
 
 
 def attempt(do: Callable[..., Any], outputs: int) -> Callable[..., list[Any]]:
-    """`do`, with one more output for what went wrong: a UserError leaves all others as they were."""
+    """`do` with one more output, for a UserError's message; the others then stay as they were."""
 
     @functools.wraps(do)
     def attempted(*arguments: Any) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 from app.jobs.records import Job
 from app.studio import Studio
@@ -22,7 +23,9 @@ def drawn_pictures(studio: Studio, job_id: str) -> Markup:
     views = studio.pictures(job_id) if job_id else []
     if not views:
         return Markup("")
-    sections = [_prompt(prompt, list(group)) for prompt, group in groupby(views, lambda v: v.prompt)]
+    sections = [
+        _prompt(prompt, list(group)) for prompt, group in groupby(views, lambda v: v.prompt)
+    ]
     return join([_downloads(studio, job_id), *sections])
 
 
@@ -36,7 +39,7 @@ def _downloads(studio: Studio, job_id: str) -> Markup | None:
     return el("section", shown, el("div", *links, class_="acts")) if files else None
 
 
-def download(path: object, label: str) -> Markup:
+def download(path: Path, label: str) -> Markup:
     """A link that saves a file of the workspace."""
     return el("a", label, href=file_url(path), download=path.name, class_="act")
 

@@ -1,4 +1,4 @@
-"""The Advanced form, made of the very dataclasses behind the command line: no second list of fields.
+"""The Advanced form, made of the dataclasses behind the command line: no second list of fields.
 
 A field's type chooses the component, its docstring is the explanation, its place in the config is
 its name. `settings` is the way back: only what differs from the preset.
@@ -91,7 +91,9 @@ def component(setting: Setting, value: Any) -> Any:
         precision = 0 if hint is int else None
         placeholder = say("fields.automatic") if optional else None
         return gr.Number(value, precision=precision, placeholder=placeholder, **options)
-    return gr.Textbox(shown(setting, value), placeholder=say("fields.automatic") if optional else None, **options)
+    return gr.Textbox(
+        shown(setting, value), placeholder=say("fields.automatic") if optional else None, **options
+    )
 
 
 def shown(setting: Setting, value: Any) -> Any:

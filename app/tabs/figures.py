@@ -42,7 +42,9 @@ class Frame:
         return LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
 
-def curve(points: Sequence[Point], title: str, across: str, mark: tuple[float, str] | None = None) -> Markup:
+def curve(
+    points: Sequence[Point], title: str, across: str, mark: tuple[float, str] | None = None
+) -> Markup:
     """A noisy curve, thin, with its running mean, bold; `mark` is a named moment."""
     points = _thinned(points)
     frame = Frame.around(points, margin=0.02)
@@ -88,7 +90,9 @@ def _axes(frame: Frame) -> list[Markup]:
         _, y = frame.place((frame.low[0], value))
         marks.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}"))
         marks.append(el("text", f"{value:.3g}", x=LEFT - 8, y=f"{y + 4:.1f}", text_anchor="end"))
-    for value, anchor in zip((frame.low[0], middle[0], frame.high[0]), ("start", "middle", "end"), strict=True):
+    for value, anchor in zip(
+        (frame.low[0], middle[0], frame.high[0]), ("start", "middle", "end"), strict=True
+    ):
         x, _ = frame.place((value, frame.low[1]))
         marks.append(el("text", f"{value:.4g}", x=f"{x:.1f}", y=HEIGHT - 12, text_anchor=anchor))
     return marks

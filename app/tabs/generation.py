@@ -1,4 +1,4 @@
-"""Draw with what was learnt: prompts, settings, the adapter beside the base alone, grids, history."""
+"""Draw with what was learnt: prompts, settings, adapter beside base, grids, history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from app.jobs.records import JobKind
-from app.requests import AdapterUse, GenerateRequest, GridAxes, Scheduler
+from app.requests import AdapterUse, GenerateRequest, GridAxes
 from app.tabs.choices import refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, said, when
 from app.tabs.drawn import drawn_pictures, history_list
@@ -15,6 +15,7 @@ from app.tabs.markup import empty
 from app.tabs.numbers import numbers, whole_numbers
 from app.tabs.watch import watch_job
 from app.tabs.words import say
+from trainer.config import Scheduler
 from trainer.errors import ConfigError
 
 DEFAULT_PROMPT = "a {unique_token} {class_token}"
@@ -24,18 +25,22 @@ class Form:
     """The components of a generate request, and the way to one and back."""
 
     def __init__(self) -> None:
-        self.runs = gr.Dropdown([], label=say("draw.run"), info=say("draw.run_info"), multiselect=True)
+        self.runs = gr.Dropdown(
+            [], label=say("draw.run"), info=say("draw.run_info"), multiselect=True
+        )
         self.prompts = gr.Textbox(DEFAULT_PROMPT, label=say("draw.prompts"), lines=3,
                                   info=say("draw.prompts_info"))  # fmt: skip
         self.negative = gr.Textbox(label=say("draw.negative"), info=say("draw.negative_info"))
         self.seeds = gr.Textbox("0 1 2 3", label=say("draw.seeds"), info=say("draw.seeds_info"))
         self.beside = gr.Checkbox(True, label=say("draw.beside"), info=say("draw.beside_info"))
         with gr.Accordion(say("draw.more"), open=False):
-            self.steps = gr.Slider(1, 100, 30, step=1, label=say("draw.steps"), info=say("draw.steps_info"))
+            self.steps = gr.Slider(
+                1, 100, 30, step=1, label=say("draw.steps"), info=say("draw.steps_info")
+            )
             self.guidance = gr.Slider(1, 15, 6, step=0.5, label=say("draw.guidance"),
                                       info=say("draw.guidance_info"))  # fmt: skip
-            self.scheduler = gr.Dropdown([(say(f"scheduler.{name}"), name) for name in get_args(Scheduler)],
-                                         value="base", label=say("draw.scheduler"))  # fmt: skip
+            schedulers = [(say(f"scheduler.{name}"), name) for name in get_args(Scheduler)]
+            self.scheduler = gr.Dropdown(schedulers, value="base", label=say("draw.scheduler"))
             self.scales = gr.Textbox("1", label=say("draw.scale"), info=say("draw.scale_info"))
             with gr.Row():
                 self.width = gr.Number(None, label=say("draw.width"), precision=0, min_width=120,
@@ -67,9 +72,9 @@ class Form:
         )
         return GenerateRequest(
             adapters=_uses(runs, numbers(say("draw.scale"), scales)), prompts=lines,
-            negative_prompt=negative, seeds=whole_numbers(say("draw.seeds"), seeds), steps=int(steps),
-            guidance_scale=float(guidance), scheduler=scheduler, width=width, height=height,
-            beside_base=bool(beside), grid=axes if grid else None,
+            negative_prompt=negative, seeds=whole_numbers(say("draw.seeds"), seeds),
+            steps=int(steps), guidance_scale=float(guidance), scheduler=scheduler, width=width,
+            height=height, beside_base=bool(beside), grid=axes if grid else None,
         )  # fmt: skip
 
     def values(self, request: dict[str, Any]) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import gradio as gr
@@ -28,6 +27,9 @@ DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "later": lambda studio, job_id: _moved(studio, job_id, -1),
     "delete": lambda studio, job_id: studio.delete_job(job_id),
 }
+PHASES = ("load", "pre-launch", "dash", "draw", "score")
+RECENT = 100
+"""Events to look back for what a job is at; it says so about once a second."""
 FOLLOWED = ("retry", "rerun")
 """Deeds after which the person wants to see the job."""
 
@@ -55,14 +57,16 @@ def badge(state: JobState) -> Markup:
     return el("span", say(f"state.{state.value}"), class_=f"badge {state.value}")
 
 
-def head(job: Job) -> Markup:
+def head(studio: Studio, job: Job) -> Markup:
     """Title, state, how far, how long still, what to say, and what can be done."""
     title = el("div", el("h3", job.title), badge(job.state), class_="title")
     bar = progress(share(job), say("job.progress")) if job.state is JobState.RUNNING else None
     kind = "problem" if job.state in (JobState.FAILED, JobState.QUARANTINED) else "warning"
     message = note(job.message, kind) if job.message else None
     tools = el("div", *deeds(job), class_="acts")
-    return el("div", title, bar, el("p", where(job), class_="where"), message, tools, class_="job")
+    return el(
+        "div", title, bar, el("p", where(studio, job), class_="where"), message, tools, class_="job"
+    )
 
 
 def share(job: Job) -> float | None:
@@ -70,25 +74,34 @@ def share(job: Job) -> float | None:
     return job.step / job.total_steps if job.total_steps else None
 
 
-def where(job: Job) -> str:
-    """`step 230 of 1,000 · about 4 min left`."""
+def where(studio: Studio, job: Job) -> str:
+    """`learning along your subject's directions · 230 of 1,000 steps · about 4 min left`."""
     if job.state is JobState.QUEUED:
         return say("job.waiting", since=moment(job.created_at))
-    count = say(f"job.count_{job.kind.value}", step=f"{job.step:,}", total=f"{job.total_steps:,}")
-    parts = [count] if job.total_steps else []
+    parts = [say("job.count", step=f"{job.step:,}", total=f"{job.total_steps:,}")]
+    if not job.total_steps:
+        parts = []
     if job.state is JobState.RUNNING:
-        parts += [left(job)]
-    elif job.ended_at and job.started_at:
+        return " · ".join([_phase(studio, job), *parts, *_left(job)])
+    if job.ended_at and job.started_at:
         took = duration(job.ended_at - job.started_at)
-        parts += [say("job.ended", at=moment(job.ended_at), took=took)]
+        parts = [say("job.ended", at=moment(job.ended_at), took=took)]
     return " · ".join(parts)
 
 
-def left(job: Job) -> str:
-    """Time left, or for how long it has been starting."""
-    if job.eta_seconds is not None:
-        return say("job.left", time=duration(job.eta_seconds))
-    return say("job.starting", time=duration(time.time() - (job.started_at or time.time())))
+def _phase(studio: Studio, job: Job) -> str:
+    """What it is at, by its last word of progress."""
+    recent = studio.events(max(0, studio.queue.last_seq() - RECENT), job.id)
+    said = [event.data.get("phase") for event in recent if event.kind == "progress"]
+    known = [phase for phase in said if phase in PHASES]
+    return say(f"phase.{known[-1]}" if known else "phase.other")
+
+
+def _left(job: Job) -> list[str]:
+    """Time left, once it can be known."""
+    if job.eta_seconds is None:
+        return []
+    return [say("job.left", time=duration(job.eta_seconds))]
 
 
 def deeds(job: Job) -> list[Markup]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from app.jobs.records import Job
@@ -30,13 +33,25 @@ def training_body(studio: Studio, job: Job) -> Markup | None:
     return el("div", *parts, class_="live")
 
 
-def _previews(pictures: list[Any]) -> Markup | None:
+def _previews(pictures: Sequence[Path]) -> Markup | None:
     """The newest first, large; the earlier ones after it."""
     if not pictures:
         return None
-    shown = [el("li", picture(path, say("live.preview_alt", name=path.stem)),
-                el("span", path.stem)) for path in reversed(pictures)]  # fmt: skip
+    newest_first = sorted(pictures, key=lambda path: (-_step_and_seed(path)[0], path.name))
+    shown = (_preview(path) for path in newest_first)
     return el("section", el("h4", say("live.previews")), el("ul", *shown, class_="pictures"))
+
+
+def _preview(path: Path) -> Markup:
+    step, seed = _step_and_seed(path)
+    label = say("live.preview", step=step, seed=seed)
+    return el("li", picture(path, label), el("span", label))
+
+
+def _step_and_seed(path: Path) -> tuple[int, int]:
+    """From the name that trainer.dreambooth gives a preview: `step-000250-seed-1`."""
+    step, seed = (int(number) for number in re.findall(r"\d+", path.stem)[:2])
+    return step, seed
 
 
 def _loss(steps: list[dict[str, Any]], launch: dict[str, Any] | None) -> Markup | None:
@@ -59,8 +74,8 @@ def _launch(launch: dict[str, Any] | None, steps: list[dict[str, Any]]) -> Marku
     places = Counter(_place(path) for path in strongest).most_common()
     names = ", ".join(name for name, _ in places)
     found = say("live.launch_where", places=names) if places else None
-    return el("section", el("h4", say("live.launch_title")), el("p", join(filter(None, (text, found, plain)), " ")),
-              class_="launch")  # fmt: skip
+    words = join((part for part in (text, found, plain) if part), " ")
+    return el("section", el("h4", say("live.launch_title")), el("p", words), class_="launch")
 
 
 def _place(path: str) -> str:

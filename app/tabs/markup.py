@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-VOID = frozenset({"img", "br", "hr", "input", "path", "circle", "line", "rect", "polyline"})
+VOID = frozenset({"img", "br", "hr", "input"})
 
 
 class Markup(str):
@@ -61,7 +61,9 @@ def picture(path: Path, alt: str, **attributes: object) -> Markup:
     return el("a", image, href=url, target="_blank", rel="noopener", class_="picture")
 
 
-def button(label: str, do: str, *, confirm: str | None = None, kind: str = "", **data: object) -> Markup:
+def button(
+    label: str, do: str, *, confirm: str | None = None, kind: str = "", **data: object
+) -> Markup:
     """A button of a panel: a click reaches Python as {do, …data} (assets/studio/panel.js)."""
     values = {f"data_{key}": value for key, value in data.items()}
     return el("button", label, type="button", class_=f"act {kind}".strip(), data_do=do,
@@ -84,7 +86,9 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
     return el("dl", *rows, class_="facts")
 
 
-def table(head: Iterable[object], rows: Iterable[Iterable[object]], caption: str | None = None) -> Markup:
+def table(
+    head: Iterable[object], rows: Iterable[Iterable[object]], caption: str | None = None
+) -> Markup:
     """A table that scrolls by itself where the screen is narrow."""
     header = el("tr", *(el("th", cell, scope="col") for cell in head))
     body = (el("tr", *(_cell(i, cell) for i, cell in enumerate(row))) for row in rows)

@@ -1,11 +1,54 @@
-"""How a comparison of methods looks: one row a method. (table shape: app.method_table)"""
+"""How a comparison of methods looks: a row a method, with scores, parameters, time, memory."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.studio import Studio
-from app.tabs.markup import Markup, empty
+from app.tabs.amounts import duration
+from app.tabs.markup import Markup, el, empty, join, note, table
 from app.tabs.words import say
+from eval.report import TITLES
 
 
 def method_page(studio: Studio, group: str | None) -> Markup:
-    return empty(say("methods.empty"), say("methods.empty_next"))
+    """The table of a group of trainings, as far as they have ended."""
+    if not group:
+        return empty(say("methods.empty"), say("methods.empty_next"))
+    found = studio.method_table(group)
+    rows, unfinished = found["rows"], found["unfinished"]
+    waiting = note(say("methods.unfinished", runs=", ".join(unfinished))) if unfinished else None
+    if not rows:
+        return join([waiting])
+    measures = list(dict.fromkeys(name for row in rows for name in row["scores"]))
+    costs = [say(f"methods.{name}") for name in ("parameters", "steps", "time", "memory")]
+    head = [say("methods.method"), say("methods.n"), *map(_title, measures), *costs]
+    lines = [_line(row, measures) for row in rows]
+    words = el("p", say("methods.legend"), class_="aside")
+    return join([table(head, lines, caption=say("methods.title")), words, waiting])
+
+
+def _title(measure: str) -> str:
+    """`clip_i_held_out` → `CLIP-I, held-out photos`."""
+    name = measure.removesuffix("_held_out")
+    return TITLES[name] if name == measure else say("methods.held_out", measure=TITLES[name])
+
+
+def _line(row: dict[str, Any], measures: list[str]) -> list[object]:
+    scores = [_score(row["scores"].get(name)) for name in measures]
+    time, memory = duration(row["seconds"]["mean"]), f"{row['memory_gib']['mean']:.2f} GiB"
+    return [say(f"method.{row['method']}"), row["n"], *scores, f"{row['parameters']:,}",
+            f"{row['steps']:,}", time, memory]  # fmt: skip
+
+
+def _score(score: dict[str, Any] | None) -> Markup:
+    """Mean x 100; below it the interval of one run, or the spread over seeds."""
+    if score is None:
+        return el("span", "–")
+    spread = None
+    if score["sd"] is not None:
+        spread = f"± {100 * score['sd']:.1f}"
+    elif score["low"] is not None:
+        spread = f"{100 * score['low']:.1f} … {100 * score['high']:.1f}"
+    return el("span", f"{100 * score['mean']:.1f}", el("small", spread) if spread else None,
+              class_="number")  # fmt: skip

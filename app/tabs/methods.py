@@ -10,7 +10,7 @@ import gradio as gr
 from app.requests import TrainRequest
 from app.studio import Studio
 from app.tabs.desk import Desk, panel, when
-from app.tabs.markup import Markup, empty
+from app.tabs.markup import empty
 from app.tabs.method_rows import method_page
 from app.tabs.numbers import whole_numbers
 from app.tabs.words import say
@@ -33,8 +33,8 @@ def build_methods(
                 [(say(f"method.{name}"), name) for name in METHODS],
                 value=list(METHODS), label=say("methods.which"), scale=4,
             )  # fmt: skip
-            seeds = gr.Textbox("0", label=say("methods.seeds"), info=say("methods.seeds_info"), scale=1,
-                               min_width=160)  # fmt: skip
+            seeds = gr.Textbox("0", label=say("methods.seeds"), info=say("methods.seeds_info"),
+                               scale=1, min_width=160)  # fmt: skip
         start = gr.Button(say("methods.start"), variant="primary")
         problem = gr.HTML(padding=False)
         group = gr.Dropdown([], label=say("methods.group"))
@@ -63,5 +63,7 @@ def group_choices(studio: Studio) -> list[tuple[str, str]]:
     jobs = sorted(studio.jobs(limit=1000), key=lambda job: -job.created_at)
     for job in jobs:
         if job.group:
-            found.setdefault(job.group, say("methods.of", subject=job.request["subject"], id=job.group))
+            found.setdefault(
+                job.group, say("methods.of", subject=job.request["subject"], id=job.group)
+            )
     return [(label, group) for group, label in found.items()]

@@ -6,20 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.studio import Studio
-from app.tabs.choices import refreshed, subject_choices
+from app.tabs.choices import kept, refreshed, subject_choices
 from app.tabs.markup import Markup, el, empty, file_url, join, note
 from app.tabs.words import say
 from app.views import PhotoView, Refusal, SubjectView
 
 
-def shown_subject(
-    studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()
-) -> list[Any]:
+def shown_subject(studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()) -> list[Any]:
     """The list of subjects with one of them chosen, and that one's photos."""
     choices = subject_choices(studio)
-    chosen = slug if slug in [value for _, value in choices] else None
-    chosen = chosen or (choices[0][1] if choices else None)
-    return [refreshed(choices, chosen), cards_of(studio, chosen, refused)]
+    return [refreshed(choices, slug), cards_of(studio, kept(choices, slug), refused)]
 
 
 def cards_of(studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()) -> Markup:
@@ -27,14 +23,26 @@ def cards_of(studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()) 
     if not slug:
         return empty(say("subjects.none"), say("subjects.none_next"))
     view = studio.subject(slug)
-    shown = [_card(studio, view, photo) for photo in view.photos]
+    shared = _shared_reasons(view)
+    shown = [_card(studio, view, photo, shared) for photo in view.photos]
     stayed_out = [_refusal(refusal) for refusal in refused or view.refused]
-    warnings = [note(warning, "warning") for warning in view.warnings]
+    shared_words = [say("photo.all", reason=reason) for reason in shared]
+    warnings = [note(warning, "warning") for warning in (*view.warnings, *shared_words)]
     return join([_summary(view), *warnings, *stayed_out, el("ul", *shown, class_="photos")])
 
 
+def _shared_reasons(view: SubjectView) -> list[str]:
+    """What is to be said of every photo: once is enough."""
+    if len(view.photos) < 2:
+        return []
+    first, *others = view.photos
+    return [reason for reason in first.reasons if all(reason in other.reasons for other in others)]
+
+
 def _summary(view: SubjectView) -> Markup:
-    sentence = say("photo.summary", n=len(view.photos), token=view.unique_token, kind=view.class_token)
+    sentence = say(
+        "photo.summary", n=len(view.photos), token=view.unique_token, kind=view.class_token
+    )
     return el("p", sentence, class_="aside")
 
 
@@ -42,7 +50,7 @@ def _refusal(refusal: Refusal) -> Markup:
     return note(say("photo.refused", name=refusal.source, reason=refusal.reason), "problem")
 
 
-def _card(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
+def _card(studio: Studio, view: SubjectView, photo: PhotoView, shared: Sequence[str]) -> Markup:
     """The picture is a button that opens the photo with its caption."""
     image = _cropped(studio, view, photo)
     label = say("photo.open", name=photo.source)
@@ -51,7 +59,7 @@ def _card(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
     words = [
         el("span", say(f"verdict.{photo.verdict}"), class_=f"badge {photo.verdict}"),
         el("span", photo.source, class_="source"),
-        *(note(f"{photo.source} {reason}", "warning") for reason in photo.reasons),
+        *(note(reason, "warning") for reason in photo.reasons if reason not in shared),
         el("q", photo.shown_caption, class_="caption"),
         *(note(fault, "warning") for fault in photo.lint),
     ]
@@ -61,7 +69,9 @@ def _card(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
 def photo_closely(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
     """One photo, large: what is cut off is dimmed; its size and bucket below."""
     width, height = photo.size
-    size = say("photo.size", width=width, height=height, across=photo.bucket[0], down=photo.bucket[1])
+    size = say(
+        "photo.size", width=width, height=height, across=photo.bucket[0], down=photo.bucket[1]
+    )
     faults = [note(fault, "warning") for fault in photo.lint]
     return el("figure", _cropped(studio, view, photo), el("figcaption", size), *faults,
               class_="closely")  # fmt: skip

@@ -73,19 +73,19 @@ def queue_page(studio: Studio) -> Markup:
     waiting = [job for job in jobs if job.state is JobState.QUEUED]
     ended = [job for job in jobs if job.state.final]
     parts = (("running", running), ("waiting", waiting), ("ended", ended))
-    return join(_part(name, some) for name, some in parts if some)
+    return join(_part(studio, name, some) for name, some in parts if some)
 
 
-def _part(name: str, jobs: Sequence[Job]) -> Markup:
+def _part(studio: Studio, name: str, jobs: Sequence[Job]) -> Markup:
     title = el("h3", say(f"queue.{name}"), el("span", len(jobs), class_="count"))
-    return el("section", title, el("ul", *map(_line, jobs), class_="jobs"))
+    return el("section", title, el("ul", *(_line(studio, job) for job in jobs), class_="jobs"))
 
 
-def _line(job: Job) -> Markup:
+def _line(studio: Studio, job: Job) -> Markup:
     opener = button(job.title, "open", job=job.id, kind="link")
     bar = progress(share(job), job.title) if job.state is JobState.RUNNING else None
     origin = say("queue.rerun_of", job=job.rerun_of) if job.rerun_of else None
-    facts = [say(f"kind.{job.kind.value}"), where(job), job.worker, origin]
+    facts = [say(f"kind.{job.kind.value}"), where(studio, job), job.worker, origin]
     line = el("p", " · ".join(fact for fact in facts if fact), class_="where")
     message = note(job.message, "warning") if job.message else None
     tools = [*deeds(job), button(say("queue.change"), "change", job=job.id)]
@@ -104,10 +104,10 @@ def strip(studio: Studio) -> Markup:
         return el("p", say("queue.idle"), class_="idle")
     waiting = len(jobs) - len(running)
     count = el("span", say("queue.waiting_count", n=waiting), class_="count") if waiting else None
-    return join([*map(_chip, running), count])
+    return join([*(_chip(studio, job) for job in running), count])
 
 
-def _chip(job: Job) -> Markup:
-    label = el("span", el("strong", job.title), el("span", where(job)))
+def _chip(studio: Studio, job: Job) -> Markup:
+    label = el("span", el("strong", job.title), el("span", where(studio, job)))
     return el("button", label, progress(share(job), job.title), type="button", class_="chip",
               data_do="open", data_job=job.id)  # fmt: skip

@@ -38,7 +38,9 @@ def _lead(scores: dict[str, Any]) -> Markup:
 def _scorer(scores: dict[str, Any], scorer: dict[str, Any]) -> Markup:
     """One model's measures; where it is not at hand, what to do."""
     if not scorer["available"]:
-        return note(say("scores.unavailable", name=scorer["name"], reason=scorer["reason"]), "warning")
+        return note(
+            say("scores.unavailable", name=scorer["name"], reason=scorer["reason"]), "warning"
+        )
     head = [say(f"scores.{name}") for name in ("measure", "n", "adapter", "base", "difference",
                                                "real", "good")]  # fmt: skip
     rows = [_row(row) for row in scores["scores"] if row["scorer"] == scorer["name"]]

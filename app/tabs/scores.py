@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.requests import ScoreRequest
-from app.tabs.choices import refreshed, run_choices
+from app.tabs.choices import kept, refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, when
 from app.tabs.exports import export_links
 from app.tabs.markup import Markup, empty
@@ -48,8 +48,8 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return [scorecard(studio, name), export_links(name)]
 
     def fill(current: str | None) -> list[Any]:
-        choices = refreshed(run_choices(studio), current)
-        return [choices, *show(choices.value)]
+        choices = run_choices(studio)
+        return [refreshed(choices, current), *show(kept(choices, current))]
 
     def remove(name: str | None) -> list[Any]:
         studio.delete_run(name or "")

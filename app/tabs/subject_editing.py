@@ -21,7 +21,9 @@ def build_photo(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
         large = gr.HTML(padding=False)
         with gr.Column(min_width=280):
             file = gr.Textbox(visible=False)
-            caption = gr.Textbox(label=say("photo.caption"), info=say("photo.caption_info"), lines=3)
+            caption = gr.Textbox(
+                label=say("photo.caption"), info=say("photo.caption_info"), lines=3
+            )
             with gr.Row():
                 save = gr.Button(say("photo.save"), variant="primary")
                 remove = gr.Button(say("photo.remove"), variant="stop")
@@ -63,7 +65,9 @@ def build_editing(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
             name = gr.Textbox(label=say("subjects.name"), min_width=160)
             kind = gr.Textbox(label=say("subjects.class"), min_width=160)
             token = gr.Textbox(label=say("edit.token"), info=say("edit.token_info"), min_width=160)
-            alpha = gr.ColorPicker(label=say("edit.alpha"), info=say("edit.alpha_info"), min_width=160)
+            alpha = gr.ColorPicker(
+                label=say("edit.alpha"), info=say("edit.alpha_info"), min_width=160
+            )
         with gr.Row():
             save = gr.Button(say("edit.save"), variant="primary")
             delete = panel(button(say("edit.delete"), "delete", kind="danger",

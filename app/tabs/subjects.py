@@ -1,4 +1,4 @@
-"""Photos of a subject: the first screen. Drop photos, a name, one button; then look at each photo."""
+"""Photos of a subject: the first screen. Drop photos, a name, one button; then look closely."""
 
 from __future__ import annotations
 

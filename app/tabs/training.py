@@ -66,7 +66,9 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             start = gr.Button(say("train.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
             with gr.Accordion(say("train.command"), open=False) as reveal:
-                command = gr.Code(language="shell", show_label=False, interactive=False, wrap_lines=True)
+                command = gr.Code(
+                    language="shell", show_label=False, interactive=False, wrap_lines=True
+                )
         with gr.Column(scale=7, min_width=320):
             nothing = empty(say("train.empty"), say("train.empty_next"))
             watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)

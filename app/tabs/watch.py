@@ -21,7 +21,7 @@ Body = Callable[[Job], Markup | None]
 
 
 def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Textbox:
-    """Place the panel of the tab's job. Returns a hidden text that changes when the job has ended."""
+    """Place the panel of the tab's job. Returns a hidden text that changes when a job has ended."""
     shown = panel(nothing, elem_classes="watch")
     problem = gr.HTML(padding=False)
     seen = gr.State("")
@@ -37,7 +37,7 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
             return [note(error, "problem"), "", gr.Timer(active=False), ""]
         if f"{job!r}{log}" == mark:
             return gr.skip()
-        page = join([head(job), body(job), _log(log)])
+        page = join([head(desk.studio, job), body(job), _log(log)])
         done = f"{job.id} {job.ended_at}" if job.state.final else ""
         return [page, f"{job!r}{log}", gr.Timer(active=not job.state.final), done]
 

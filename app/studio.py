@@ -6,20 +6,22 @@ here: it becomes a job of the queue. No torch.
 
 from __future__ import annotations
 
-import dataclasses
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app import bases, checks, training
+from app import bases, training
 from app import system as machine
+from app.blind_pairs import Choice
+from app.blind_test import BlindTest, BlindTests, Shown, Tally
 from app.estimate import estimate
 from app.jobs.engine import Queue
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
+from app.method_table import method_table
+from app.ordering import Orders
 from app.pictures import comparison, comparison_file, job_file, pictures
-from app.requests import CompareRequest, GenerateRequest, Request, ScoreRequest, TrainRequest
+from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
 from app.runs import Export, Runs
 from app.subjects import Subjects
 from app.tokens import Tokens
@@ -35,8 +37,7 @@ from app.views import (
 )
 from app.workspace import Workspace
 from trainer.config import DreamBoothConfig
-from trainer.errors import ArtifactError, ConfigError, PhotoError
-from trainer.run import new_run_folder
+from trainer.errors import ConfigError
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
@@ -49,6 +50,8 @@ class Studio:
         self.queue = queue
         self._subjects = Subjects(workspace)
         self._runs = Runs(workspace)
+        self._orders = Orders(workspace, queue, self._subjects, self._runs)
+        self._blind_tests = BlindTests(workspace)
         self._tokens = Tokens(workspace)
 
     # --- subjects ---------------------------------------------------------------------------------
@@ -120,13 +123,7 @@ class Studio:
         return bases.list_bases(self.workspace)
 
     def config_of(self, request: TrainRequest) -> DreamBoothConfig:
-        """What the request will train; raises what is wrong with it."""
-        subject = self.subject(request.subject)
-        if not subject.ready:
-            raise PhotoError(f"{subject.name} has no photos yet: add at least one.")
-        config = training.config_of(request, self.workspace, subject.alpha_color)
-        config.adapter.validate(config.total_steps(len(subject.photos)))
-        return config
+        return self._orders.config_of(request)
 
     def estimate(self, request: TrainRequest) -> Estimate:
         photos = len(self.subject(request.subject).photos)
@@ -135,60 +132,29 @@ class Studio:
     def command_line(self, request: TrainRequest) -> str:
         return training.command_line(self.config_of(request), request.preset)
 
-    def train(
-        self,
-        request: TrainRequest,
-        *,
-        priority: int = 0,
-        group: str | None = None,
-        rerun_of: str | None = None,
-    ) -> Job:
-        """Queue a training. Its run folder is reserved now, so that a resumed attempt finds it."""
-        config = self.config_of(request)
-        method = config.adapter.method
-        run = new_run_folder(f"{request.subject}-{method}", self.workspace.root).name
-        title = f"{self.subject(request.subject).name} · {method}"
-        return self.queue.submit(
-            JobKind.TRAIN, title, dataclasses.asdict(request),
-            run=run, priority=priority, group=group, rerun_of=rerun_of,
-        )  # fmt: skip
+    def train(self, request: TrainRequest, *, priority: int = 0) -> Job:
+        return self._orders.train(request, priority=priority)
 
     def compare_methods(
         self, request: TrainRequest, methods: Sequence[str], seeds: Sequence[int] = (0,)
     ) -> list[Job]:
-        """The same training by several methods and seeds, as one group; checked first."""
-        requests = [
-            training.with_settings(
-                request, {"adapter": {"method": method, "seed": seed}, "optim": {"seed": seed}}
-            )
-            for seed in seeds
-            for method in methods
-        ]
-        for one in requests:
-            self.config_of(one)
-        group = secrets.token_hex(6)
-        return [self.train(one, group=group) for one in requests]
+        return self._orders.compare_methods(request, methods, seeds)
+
+    def method_table(self, group: str) -> dict[str, Any]:
+        """The runs of a comparison of methods side by side."""
+        jobs = sorted(self.queue.jobs(group=group), key=lambda job: job.created_at)
+        return method_table([self._runs.open(job.run) for job in jobs if job.run])
 
     # --- pictures, scores, directions -------------------------------------------------------------
 
-    def generate(self, request: GenerateRequest, *, rerun_of: str | None = None) -> Job:
-        checks.check_generate(request)
-        names = [use.run for use in request.adapters]
-        self._require_one_base(names)
-        title = f"{len(request.prompts) * len(request.seeds)} pictures · {', '.join(names)}"
-        return self._submit(JobKind.GENERATE, title, request, names[0], rerun_of)
+    def generate(self, request: GenerateRequest) -> Job:
+        return self._orders.generate(request)
 
-    def score(self, request: ScoreRequest, *, rerun_of: str | None = None) -> Job:
-        checks.check_score(request)
-        self._require_one_base([request.run])
-        return self._submit(
-            JobKind.SCORE, f"scores · {request.run}", request, request.run, rerun_of
-        )
+    def score(self, request: ScoreRequest) -> Job:
+        return self._orders.score(request)
 
-    def compare(self, request: CompareRequest, *, rerun_of: str | None = None) -> Job:
-        checks.check_compare(request)
-        self._require_one_base(request.runs)
-        return self._submit(JobKind.COMPARE, " | ".join(request.runs), request, None, rerun_of)
+    def compare(self, request: CompareRequest) -> Job:
+        return self._orders.compare(request)
 
     def runs(self) -> list[RunView]:
         return self._runs.all()
@@ -236,34 +202,24 @@ class Studio:
             raise ConfigError(f"A job works on the run {name}: cancel it first.")
         self._runs.delete(name)
 
-    def _require_one_base(self, names: Sequence[str]) -> None:
-        views = [self.run(name) for name in names]
-        unfinished = [view.name for view in views if view.base_fingerprint is None]
-        if unfinished:
-            raise ArtifactError(
-                f"{', '.join(unfinished)}: has no adapter yet. Let the training finish first."
-            )
-        if len({view.base_fingerprint for view in views}) > 1:
-            on = ", ".join(f"{view.name} on {view.base}" for view in views)
-            raise ArtifactError(
-                f"These adapters are of different bases: {on}. Choose runs of one base in one "
-                "precision."
-            )
+    # --- blind tests ------------------------------------------------------------------------------
+
+    def start_blind_test(self, runs: Sequence[str], pairs: int = 25, seed: int = 0) -> BlindTest:
+        return self._blind_tests.start(runs, pairs, seed)
+
+    def blind_pair(self, test_id: str) -> Shown | None:
+        return self._blind_tests.pair(test_id)
+
+    def vote(self, test_id: str, pair: int, choice: Choice) -> None:
+        self._blind_tests.vote(test_id, pair, choice)
+
+    def tally(self, test_id: str) -> Tally:
+        return self._blind_tests.tally(test_id)
+
+    def export_votes(self, test_id: str) -> Path:
+        return self._blind_tests.export(test_id)
 
     # --- the queue --------------------------------------------------------------------------------
-
-    def submit(self, kind: JobKind, values: Mapping[str, Any], rerun_of: str | None = None) -> Job:
-        """Queue a request given as JSON."""
-        request = checks.request_from_json(kind, values)
-        match request:
-            case TrainRequest():
-                return self.train(request, rerun_of=rerun_of)
-            case GenerateRequest():
-                return self.generate(request, rerun_of=rerun_of)
-            case ScoreRequest():
-                return self.score(request, rerun_of=rerun_of)
-            case CompareRequest():
-                return self.compare(request, rerun_of=rerun_of)
 
     def jobs(
         self, *, group: str | None = None, run: str | None = None, limit: int = 200
@@ -289,27 +245,16 @@ class Studio:
         return self.queue.retry(job_id)
 
     def duplicate(self, job_id: str, changes: Mapping[str, Any]) -> Job:
-        """A new job like this one, with parts of its request changed."""
-        job = self.queue.job(job_id)
-        return self.submit(job.kind, training.merged(job.request, changes))
+        return self._orders.duplicate(job_id, changes)
 
     def rerun(self, job_id: str) -> Job:
-        """A new job with exactly the same request."""
-        job = self.queue.job(job_id)
-        return self.submit(job.kind, job.request, rerun_of=job.id)
+        return self._orders.rerun(job_id)
 
     def set_priority(self, job_id: str, priority: int) -> Job:
         return self.queue.set_priority(job_id, priority)
 
     def delete_job(self, job_id: str) -> None:
         self.queue.delete(job_id)
-
-    def _submit(
-        self, kind: JobKind, title: str, request: Request, run: str | None, rerun_of: str | None
-    ) -> Job:
-        return self.queue.submit(
-            kind, title, dataclasses.asdict(request), run=run, rerun_of=rerun_of
-        )
 
     # --- the machine, tokens ----------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from trainer.adapters.config import AdapterConfig
+from trainer.checkpoints import kept_checkpoint, kept_steps
 from trainer.config import (
     ASSETS,
     BUNDLED_SUBJECT,
@@ -38,6 +39,8 @@ from trainer.loop import StepReport
 from trainer.run import Run
 
 STEPS, LAUNCH = 6, 3
+PLAIN = {"adapter": AdapterConfig(method="lora", rank=2)}
+"""Changes for tests of what surrounds the steps."""
 
 
 def config(tmp_path: Path, **changes: object) -> DreamBoothConfig:
@@ -153,6 +156,56 @@ def test_launch_comes_at_the_same_step_with_the_same_directions(
     # Sums in another order round otherwise: a tie of two change rates may turn, no more.
     assert sum(same) >= 0.95 * len(same)
     assert losses(run) == pytest.approx(losses(straight), rel=1e-4)
+
+
+def test_saves_and_samples_on_request_change_no_bit(tmp_path: Path, straight: Run) -> None:
+    saved: list[int] = []
+    sampled: list[int] = []
+    watch = Watch(
+        on_preview=lambda step, paths: sampled.append(step),
+        on_save=saved.append,
+        save_now=lambda: True,
+        sample_now=lambda: True,
+    )
+    run = train(config(tmp_path, preview=PreviewConfig(every=0, num_inference_steps=2)), watch)
+    assert saved[:STEPS] == sampled == list(range(1, STEPS + 1))
+    assert_bitwise(run, straight)
+
+
+@pytest.mark.parametrize("k", [LAUNCH - 1, LAUNCH + 1], ids=["before launch", "after launch"])
+def test_a_finish_publishes_what_was_learnt_so_far(tmp_path: Path, straight: Run, k: int) -> None:
+    seen: list[int] = []
+    watch = Watch(on_step=lambda report: seen.append(report.step), finish_now=lambda: seen[-1] == k)
+    run = train(config(tmp_path), watch)
+    status = json.loads(run.status_file.read_text())
+    assert (status["state"], status["step"], status["total_steps"]) == ("succeeded", k, STEPS)
+    assert losses(run) == losses(straight)[:k]
+    assert status["diffusers_error"] < 5e-3  # both exports were reloaded and compared
+    with safe_open(run.native, "pt") as file:
+        assert file.metadata()["phase"] == ("dash" if k > LAUNCH else "pre-launch")
+
+
+def test_nothing_is_published_where_it_must_not_be_but_resume_can(tmp_path: Path) -> None:
+    class Taken(Exception):
+        pass
+
+    def refuse() -> None:
+        raise Taken
+
+    run = Run(tmp_path / "run")
+    with pytest.raises(Taken):
+        train(config(tmp_path, run=run.path, **PLAIN), Watch(before_publish=refuse))
+    assert not any(path.exists() for path in (run.native, run.adapter, run.status_file))
+    resume(run.path)
+    assert run.status_file.exists()
+
+
+def test_as_many_checkpoints_stay_as_asked_for(tmp_path: Path) -> None:
+    every_step = CheckpointConfig(minutes=1e6, every=1, keep=3)
+    run = train(config(tmp_path, checkpoint=every_step, **PLAIN))
+    assert kept_steps(run.checkpoints) == [STEPS - 2, STEPS - 1, STEPS]
+    with pytest.raises(ArtifactError, match="no checkpoint of step 1; kept are: 4, 5, 6"):
+        kept_checkpoint(run.checkpoints, 1)
 
 
 def test_launch_is_continuous_and_told(straight: Run) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from trainer.adapters.config import AdapterConfig
 from trainer.config import (
+    ASSETS,
     BUNDLED_SUBJECT,
+    CheckpointConfig,
     DreamBoothConfig,
     ModelConfig,
     OptimConfig,
@@ -19,8 +25,8 @@ from trainer.config import (
 )
 from trainer.dreambooth import train
 from trainer.errors import ArtifactError, ConfigError
-from trainer.generate import draw, main
-from trainer.generator import Generator
+from trainer.generate import Drawn, draw, draw_pictures, main
+from trainer.generator import AdapterUse, Generator
 from trainer.run import Run
 from trainer.sdxl.load import load_sdxl
 from trainer.sdxl.sample import SamplingConfig
@@ -126,3 +132,93 @@ def test_a_folder_that_is_no_run_is_a_message(
 ) -> None:
     assert main([str(tmp_path), "--prompt", "x"]) == 2
     assert "config.json" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Another adapter of the same base, with other targets and two checkpoints."""
+    return train(
+        DreamBoothConfig(
+            photos=ASSETS / "subjects" / "teapot",
+            base="embedded",
+            workspace=tmp_path_factory.mktemp("workspace"),
+            adapter=AdapterConfig(
+                rank=2, alpha=2, prelaunch_steps=1, target_modules=("attn2.to_v",)
+            ),
+            optim=OptimConfig(steps=4, batch_size=1, learning_rate=3e-3),
+            preview=PreviewConfig(every=0),
+            model=ModelConfig(device="cpu"),
+            checkpoint=CheckpointConfig(every=2),
+        )
+    )
+
+
+def drawn(
+    generator: Generator, uses: list[AdapterUse], path: Path, **sampling: object
+) -> np.ndarray:
+    picture = Drawn(path / f"{len(list(path.iterdir()))}.png", "a duck", 3)
+    config = dataclasses.replace(QUICK, **sampling)  # type: ignore[arg-type]
+    draw_pictures(generator, uses, [picture], config)
+    return pixels(picture.path).astype(int)
+
+
+def test_adapters_act_together_at_their_own_scales_and_leave_no_trace(
+    run: Run, other: Run, tmp_path: Path
+) -> None:
+    generator = Generator.on_base_of(run, "cpu")
+    first, second = AdapterUse(run), AdapterUse(other, scale=2.0)
+    base = drawn(generator, [], tmp_path)
+    generator.hold([first, second])
+    alone = [drawn(generator, [use], tmp_path) for use in (first, second)]
+    both = drawn(generator, [first, second], tmp_path)
+    weak = drawn(generator, [first, dataclasses.replace(second, scale=1.0)], tmp_path)
+    pictures = [base, *alone, both, weak]
+    assert all((a != b).any() for a, b in combinations(pictures, 2))
+    assert (drawn(generator, [], tmp_path) == base).all()
+    generator.close()
+    assert (drawn(generator, [], tmp_path) == base).all()
+
+
+def test_a_checkpoint_draws_as_the_adapter_was_then(run: Run, other: Run, tmp_path: Path) -> None:
+    generator = Generator.on_base_of(other, "cpu")
+    early, last = AdapterUse(other, checkpoint=2), AdapterUse(other, checkpoint=4)
+    generator.hold([early, last, AdapterUse(other)])
+    then, at_end, finished = (
+        drawn(generator, [use], tmp_path) for use in (early, last, AdapterUse(other))
+    )
+    assert (at_end == finished).all() and (then != finished).any()
+
+
+def test_adapters_of_different_bases_cannot_draw_together(
+    run: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(ASSETS / "embedded_base", base)
+    file = next((base / "unet").glob("*.safetensors"))
+    save_file({k: v + 1e-3 for k, v in load_file(file).items()}, file, {"format": "pt"})
+    config = dataclasses.replace(
+        run.read_config(), base=str(base), workspace=tmp_path, optim=OptimConfig(steps=3)
+    )
+    stranger = train(dataclasses.replace(config, run=tmp_path / "stranger"))
+    generator = Generator.for_run(run, "cpu")
+    with pytest.raises(ArtifactError, match=r"cannot draw together.*stranger on .*another base"):
+        generator.hold([AdapterUse(run), AdapterUse(stranger)])
+    generator.hold([AdapterUse(run)])  # the base is as it was
+
+
+def test_every_scheduler_draws_the_base_s_own_picture_as_well_as_it_can(
+    run: Run, tmp_path: Path
+) -> None:
+    """Ways to the same end: with many steps they meet; other seeds are far. Ancestral Euler adds
+    noise of its own, so it only has to draw."""
+    generator = Generator.on_base_of(run, "cpu")
+    scheduler = generator.sdxl.pipeline.scheduler
+    many = {"num_inference_steps": 24}
+    own = drawn(generator, [], tmp_path, **many)
+    euler = drawn(generator, [], tmp_path, scheduler="euler", **many)
+    assert (own == euler).all()
+    far = np.abs(drawn(generator, [], tmp_path, scheduler="euler-a", **many) - own).mean()
+    for name in ("dpm++", "ddim", "unipc"):
+        near = np.abs(drawn(generator, [], tmp_path, scheduler=name, **many) - own).mean()
+        assert near < far / 2, name
+    assert generator.sdxl.pipeline.scheduler is scheduler

@@ -46,6 +46,7 @@ def run(
     tmp_path: Path,
     task_options: dict[str, int] | None = None,
     stop_at: int | None = None,
+    finish_at: int | None = None,
     lr_post: float = 1.0,
     steps: int = 6,
 ) -> tuple[list[StepReport], list[int], Regression]:
@@ -71,12 +72,14 @@ def run(
         save=saved.append,
         save_due=lambda step: step % 4 == 0,
         stop=lambda: stop_at is not None and len(reports) >= stop_at,
+        finish=lambda: finish_at is not None and len(reports) >= finish_at,
     )
     with DecompositionService(tmp_path, workers=0) as service:
         schedule = LaunchSchedule(adapter, steps, service)
         schedule.prepare()
         try:
-            fit(task, trained, schedule, FitConfig(steps, RATE, 1.0, seed=0), hooks)
+            done = fit(task, trained, schedule, FitConfig(steps, RATE, 1.0, seed=0), hooks)
+            assert done == len(reports)
         except Interrupted:
             pass
     return reports, saved, task
@@ -98,6 +101,12 @@ def test_the_rate_after_a_restart_is_the_factor_times_the_rate(tmp_path: Path) -
 def test_a_stop_finishes_the_step_and_saves_it(tmp_path: Path) -> None:
     reports, saved, _ = run(tmp_path, stop_at=2)
     assert len(reports) == 2 and saved == [2]
+
+
+def test_a_finish_ends_after_its_step_as_if_it_were_the_last(tmp_path: Path) -> None:
+    reports, saved, task = run(tmp_path, finish_at=2)
+    assert task.asked == [0, 1] and len(reports) == 2
+    assert saved == []  # who asked for it saves what fit returns
 
 
 def test_a_loss_that_is_not_finite_names_the_photo(tmp_path: Path) -> None:

@@ -82,18 +82,18 @@ class Fleet:
 
     def start_worker(self, slot: int = 0, *more: str, **policy: Any) -> subprocess.Popen[bytes]:
         times = {**IMPATIENT, **{name.replace("_", "-"): policy[name] for name in policy}}
-        worker = subprocess.Popen(
-            [
-                sys.executable, "-m", "app.jobs.worker", "--workspace", str(self.workspace),
-                *(["--database", self.database] if self.database else []), "--slot", str(slot),
-                "--device", "cpu", "--program", "counting_program",
-                *(part for name, value in times.items()
-                  for part in (f"--policy.{name}", *str(value).split())), *more,
-            ],
-            cwd=ROOT, stdout=self.log.open("ab"), stderr=subprocess.STDOUT,
-            env={**os.environ, "FLEET": self.mark,
-                 "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"},
-        )  # fmt: skip
+        command = [
+            sys.executable, "-m", "app.jobs.worker", "--workspace", str(self.workspace),
+            *(["--database", self.database] if self.database else []), "--slot", str(slot),
+            "--device", "cpu", "--program", "counting_program",
+            *(part for name, value in times.items()
+              for part in (f"--policy.{name}", *str(value).split())), *more,
+        ]  # fmt: skip
+        environment = {"FLEET": self.mark, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+        with self.log.open("ab") as log:
+            worker = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **environment}
+            )
         self.workers.append(worker)
         return worker
 
@@ -203,3 +203,15 @@ def fleet(tmp_path: Path, database: str | None) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path / "workspace", database)
     yield fleet
     fleet.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, database: str | None) -> Iterator[Fleet]:
+    """A fleet whose workspace is a disk of 24 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], check=True)
+    fleet = Fleet(disk, database)
+    yield fleet
+    fleet.close()
+    subprocess.run(["umount", disk], check=True)

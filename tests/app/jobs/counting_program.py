@@ -7,6 +7,7 @@ twice can be counted. A checkpoint after each `save_every` steps is a file with 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,18 +17,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.jobs.lease import still_held
-
 stopping = False
 
 
 def main(folder: Path) -> int:
+    try:
+        return count(folder)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return 74
+
+
+def count(folder: Path) -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGTERM, _stop)
     job = json.loads((folder / "job.json").read_text())
     request = job["request"]
     first = _resume(folder)
-    _misbehave(request, first, folder, job)
+    _misbehave(request, first, folder, job["memory_profile"])
     for step in range(first, request["steps"]):
         _step(folder, step, request.get("seconds", 0.02))
         done = step + 1
@@ -62,7 +70,7 @@ def _wishes(folder: Path, done: int) -> int | None:
     return None
 
 
-def _misbehave(request: dict[str, Any], first: int, folder: Path, job: dict[str, Any]) -> None:
+def _misbehave(request: dict[str, Any], first: int, folder: Path, profile: str | None) -> None:
     """Once, where the request says so and nothing was resumed; `always` says each time."""
     if first and not request.get("always"):
         return
@@ -73,31 +81,19 @@ def _misbehave(request: dict[str, Any], first: int, folder: Path, job: dict[str,
         case "user error":
             (folder / "error.txt").write_text("no such subject; make one first\n")
             raise SystemExit(2)
-        case "memory" if request.get("always") or job["memory_profile"] != "low":
+        case "memory" if request.get("always") or profile != "low":
             raise SystemExit(77)
         case "disk":
             (folder / "error.txt").write_text("3 GB are missing\n")
             raise SystemExit(74)
-        case "fill the disk":
-            _fill_disk(folder)
         case "kill the supervisor":
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(5)
 
 
-def _fill_disk(folder: Path) -> None:
-    path = folder / "checkpoint.tmp"
-    try:
-        with path.open("wb") as file:
-            while True:
-                file.write(bytes(1 << 20))
-    except OSError as error:
-        path.unlink()
-        (folder / "error.txt").write_text(f"{error}\n")
-        raise SystemExit(74) from error
-
-
 def _publish(folder: Path, result: dict[str, Any]) -> int:
+    from app.jobs.lease import still_held
+
     names = ("DASHBOOTH_DATABASE", "DASHBOOTH_JOB", "DASHBOOTH_EPOCH")
     database, job, epoch = (os.environ[name] for name in names)
     if not still_held(database, job, int(epoch)):

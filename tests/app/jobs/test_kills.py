@@ -1,0 +1,235 @@
+"""What survives kill -9, freezing, a database that is away and a full disk: everything.
+
+`overlaps` are steps of one job that two processes did at the same time, `missing` are steps of a
+succeeded job that nobody did; both must be none, whatever is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.jobs.database import DatabaseError
+from app.jobs.records import JobKind, JobState
+
+ROOT = Path(__file__).resolve().parents[3]
+sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+postgresql_only = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
+CLIENT = """
+import sys
+from pathlib import Path
+from app.jobs.engine import Queue
+from app.jobs.records import JobKind
+queue = Queue(Path(sys.argv[1]), *sys.argv[2:])
+for number in range(1000):
+    job = queue.submit(JobKind.TRAIN, "count", {"steps": 2}, job_id=f"job-{number}")
+    queue.jobs(), queue.events(0)
+    print(job.id, flush=True)
+"""
+
+
+def test_a_client_that_is_killed_while_it_submits_loses_no_job(fleet) -> None:
+    arguments = [str(fleet.workspace), *([fleet.database] if fleet.database else [])]
+    client = subprocess.Popen(
+        [sys.executable, "-c", CLIENT, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE
+    )
+    with client:
+        assert client.stdout is not None
+        told = [client.stdout.readline().strip() for _ in range(3)]
+        client.kill()
+    there = {job.id for job in fleet.queue.jobs()}
+    assert set(told) <= there
+    # The one it died over: its row may lack a ticket, and its client may ask again.
+    fleet.queue.store.add(
+        {"id": "torn", "kind": JobKind.TRAIN, "title": "", "request": {"steps": 1}}
+    )
+    fleet.start_worker()
+    for job_id in ["torn", *told]:
+        assert fleet.wait(job_id).state is JobState.SUCCEEDED
+        assert fleet.queue.job(job_id).attempt == 1
+
+
+def test_a_job_survives_the_death_of_its_program_its_supervisor_and_its_worker(fleet) -> None:
+    job_id = fleet.submit(120, seconds=0.05)
+    folder = str(fleet.workspace / "jobs" / job_id)
+    fleet.start_worker()
+    for victim in (["counting_program", folder], ["app.jobs.supervisor", job_id],
+                   ["app.jobs.worker"]):  # fmt: skip
+        done = len(fleet.steps(job_id))
+        fleet.until(lambda done=done: len(fleet.steps(job_id)) > done + 6)
+        fleet.kill(*victim)
+    # Worker dead: supervisor and program stop by themselves, with a checkpoint.
+    fleet.until(lambda: not fleet.processes())
+    assert fleet.queue.job(job_id).state is JobState.QUEUED
+    fleet.start_worker()
+    job = fleet.wait(job_id)
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 4)
+    assert (fleet.missing(job_id), fleet.overlaps(job_id)) == (0, 0)
+    # Each death but the worker's costs the steps since the last checkpoint of five.
+    assert len(fleet.steps(job_id)) <= 120 + 2 * 5
+
+
+@pytest.mark.parametrize(
+    ("database", "frozen", "attempts"),
+    [
+        ("sqlite", ["worker"], 1),  # its supervisor goes on without it
+        ("sqlite", ["supervisor"], 2),
+        ("sqlite", ["worker", "supervisor", "program"], 2),  # a machine that slept
+        ("postgresql", ["worker", "supervisor", "program"], 2),
+    ],
+    indirect=["database"],
+)
+def test_whatever_freezes_for_longer_than_the_lease_no_job_runs_twice_at_once(
+    fleet, frozen, attempts
+) -> None:
+    job_id = fleet.submit(150, seconds=0.05)
+    first = fleet.start_worker(0)
+    fleet.until(lambda: len(fleet.steps(job_id)) > 6)
+    tree = [psutil.Process(first.pid), *psutil.Process(first.pid).children(recursive=True)]
+    named = dict(zip(["worker", "supervisor", "program"], tree, strict=True))
+    fleet.start_worker(1)
+    for name in frozen:
+        named[name].send_signal(signal.SIGSTOP)
+    time.sleep(6)  # two leases
+    for name in frozen:
+        if named[name].is_running():
+            named[name].send_signal(signal.SIGCONT)
+    job = fleet.wait(job_id, seconds=40)
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, attempts)
+    assert (fleet.missing(job_id), fleet.overlaps(job_id)) == (0, 0)
+    fleet.leave()
+    assert fleet.processes() == []
+
+
+@sqlite_only
+def test_a_job_that_kills_its_supervisor_each_time_is_quarantined(fleet) -> None:
+    job_id = fleet.submit(3, fault="kill the supervisor")
+    fleet.start_worker()
+    job = fleet.wait(job_id, seconds=40)
+    assert job.state is JobState.QUARANTINED
+    assert fleet.steps(job_id) == []
+    innocent = fleet.submit(1)
+    assert fleet.wait(innocent).state is JobState.SUCCEEDED
+
+
+@postgresql_only
+def test_a_database_that_is_away_for_ten_seconds_costs_no_job(fleet, postgres) -> None:
+    patient = fleet.submit(400, seconds=0.05)
+    fleet.start_worker(0, lease_seconds=60, worker_seconds=30)
+    fleet.until(lambda: fleet.steps(patient))
+    strict = fleet.submit(100, seconds=0.05)
+    fleet.start_worker(1)  # a lease of 3 s
+    fleet.until(lambda: fleet.steps(strict))
+    postgres.stop()
+    away = time.time()
+    with pytest.raises(DatabaseError, match="does not answer"):
+        fleet.queue.jobs()
+    time.sleep(10)
+    postgres.start()
+    back = time.time()
+    jobs = {job_id: fleet.wait(job_id, seconds=60) for job_id in (patient, strict)}
+    assert {job.state for job in jobs.values()} == {JobState.SUCCEEDED}
+    # Inside its lease a job goes on; outside, it has to end.
+    assert jobs[patient].attempt == 1
+    assert sum(away < step["began"] < back for step in fleet.steps(patient)) > 100
+    assert not any(away + 3 < step["began"] < back for step in fleet.steps(strict))
+    assert all(fleet.missing(job_id) == fleet.overlaps(job_id) == 0 for job_id in jobs)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@sqlite_only
+def test_a_full_disk_blocks_the_job_and_ends_in_order_when_there_is_space(small_disk) -> None:
+    fleet = small_disk
+    job_id = fleet.submit(80, seconds=0.05)
+    fleet.start_worker()
+    fleet.until(lambda: len(fleet.steps(job_id)) > 6)
+    ballast = fleet.workspace / "ballast"
+    _fill(ballast)
+    fleet.until(lambda: not fleet.processes("counting_program"))
+    time.sleep(2)  # even the queue's own file cannot grow
+    ballast.unlink()
+    assert fleet.wait(job_id).state is JobState.BLOCKED
+    fleet.queue.retry(job_id)
+    assert fleet.wait(job_id).state is JobState.SUCCEEDED
+    assert (fleet.missing(job_id), fleet.overlaps(job_id)) == (0, 0)
+    # The engine thinks no more than we do that something runs.
+    fleet.until(lambda: not fleet.queue.tickets.taken())
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+
+
+def test_twenty_jobs_and_three_random_kills(fleet) -> None:
+    survive(fleet, jobs=20, kills=3, seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_hundred_jobs_and_fifteen_random_kills(fleet) -> None:
+    survive(fleet, jobs=100, kills=15, seed=1)
+
+
+def survive(fleet, jobs: int, kills: int, seed: int) -> None:
+    """Run so many jobs on two slots, kill random processes, start dead workers again; count."""
+    chance = random.Random(seed)
+    ids = [fleet.submit(8, seconds=0.03, save_every=4) for _ in range(jobs)]
+    for slot in (0, 1):
+        fleet.start_worker(slot)
+    killed: Counter[str] = Counter()
+    for kill in range(kills):
+        ended = jobs * (kill + 1) // (kills + 2)
+        fleet.until(lambda ended=ended: _ended(fleet) >= ended, seconds=300)
+        victim = chance.choice(fleet.until(fleet.processes))
+        killed[_role(victim)] += 1
+        victim.kill()
+        time.sleep(0.5)
+        for slot in (0, 1):
+            if fleet.workers[slot].poll() is not None:
+                replacement = fleet.start_worker(slot)
+                fleet.workers[slot] = replacement
+    fleet.until(lambda: _ended(fleet) == jobs, seconds=300)
+    counts = {
+        "jobs": jobs, "killed": dict(killed),
+        "succeeded": sum(fleet.queue.job(i).state is JobState.SUCCEEDED for i in ids),
+        "attempts": sum(fleet.queue.job(i).attempt for i in ids),
+        "steps": sum(len(fleet.steps(i)) for i in ids),
+        "missing": sum(fleet.missing(i) for i in ids),
+        "overlaps": sum(fleet.overlaps(i) for i in ids),
+    }  # fmt: skip
+    fleet.leave()
+    counts["left behind"] = len(fleet.processes())
+    print(counts)
+    assert (counts["succeeded"], counts["missing"], counts["overlaps"]) == (jobs, 0, 0)
+    assert counts["left behind"] == 0
+    assert counts["steps"] <= 8 * jobs + 8 * kills
+
+
+def _ended(fleet) -> int:
+    return len(fleet.queue.jobs(states=[state for state in JobState if state.final]))
+
+
+def _role(process: psutil.Process) -> str:
+    try:
+        return next(
+            part.split(".")[-1] for part in process.cmdline()
+            if part in ("app.jobs.worker", "app.jobs.supervisor", "counting_program")
+        )  # fmt: skip
+    except (psutil.Error, StopIteration):
+        return "just gone"

@@ -19,8 +19,9 @@ class Problem(BaseModel):
     """What was given, what is possible, what to do next."""
 
 
+_AS_JSON = {"application/json": {"schema": Problem.model_json_schema()}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": words}
+    status: {"description": words, "content": _AS_JSON}
     for status, words in {
         400: "Not understood",
         401: "No session and no token",

@@ -49,6 +49,8 @@ class Dashbooth(Base):
             block_info_text_color="*neutral_600",
             block_info_text_color_dark="*neutral_400",
             block_title_text_weight="600",
+            block_title_text_color="*neutral_800",
+            block_title_text_color_dark="*neutral_100",
             block_shadow="none",
             input_border_width="1px",
             input_radius="8px",

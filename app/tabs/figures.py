@@ -25,13 +25,9 @@ class Frame:
     high: Point
 
     @classmethod
-    def around(cls, points: Sequence[Point], margin: float = 0.06) -> Frame:
-        """A frame with some air around the points."""
-        spans = []
-        for values in zip(*points, strict=True):
-            air = margin * (max(values) - min(values)) or 0.5 * abs(max(values)) or 1.0
-            spans.append((min(values) - air, max(values) + air))
-        (left, right), (bottom, top) = spans
+    def around(cls, points: Sequence[Point], margin: float) -> Frame:
+        """A frame that leaves this share of the spread free on each side."""
+        (left, right), (bottom, top) = (_span(v, margin) for v in zip(*points, strict=True))
         return cls((left, bottom), (right, top))
 
     def place(self, point: Point) -> Point:
@@ -47,7 +43,7 @@ def curve(
 ) -> Markup:
     """A noisy curve, thin, with its running mean, bold; `mark` is a named moment."""
     points = _thinned(points)
-    frame = Frame.around(points, margin=0.02)
+    frame = Frame.around(points, margin=0.0)
     lines = [
         el("polyline", points=_path(frame, points), class_="raw"),
         el("polyline", points=_path(frame, _smoothed(points)), class_="mean"),
@@ -106,6 +102,13 @@ def _moment(frame: Frame, at: float, name: str) -> Markup:
 
 def _path(frame: Frame, points: Sequence[Point]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in map(frame.place, points))
+
+
+def _span(values: Sequence[float], margin: float) -> tuple[float, float]:
+    """Never empty: equal values stand in the middle."""
+    low, high = min(values), max(values)
+    air = margin * (high - low) if high > low else abs(high) / 2 or 1.0
+    return low - air, high + air
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:

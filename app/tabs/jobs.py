@@ -27,7 +27,7 @@ DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "later": lambda studio, job_id: _moved(studio, job_id, -1),
     "delete": lambda studio, job_id: studio.delete_job(job_id),
 }
-PHASES = ("load", "pre-launch", "dash", "draw", "score")
+PHASES = ("load", "pre-launch", "dash", "draw", "score", "compare")
 RECENT = 100
 """Events to look back for what a job is at; it says so about once a second."""
 FOLLOWED = ("retry", "rerun")
@@ -78,9 +78,8 @@ def where(studio: Studio, job: Job) -> str:
     """`learning along your subject's directions · 230 of 1,000 steps · about 4 min left`."""
     if job.state is JobState.QUEUED:
         return say("job.waiting", since=moment(job.created_at))
-    parts = [say("job.count", step=f"{job.step:,}", total=f"{job.total_steps:,}")]
-    if not job.total_steps:
-        parts = []
+    count = say("job.count", step=f"{job.step:,}", total=f"{job.total_steps:,}")
+    parts = [count] if job.total_steps > 1 else []
     if job.state is JobState.RUNNING:
         return " · ".join([_phase(studio, job), *parts, *_left(job)])
     if job.ended_at and job.started_at:
@@ -101,6 +100,8 @@ def _left(job: Job) -> list[str]:
     """Time left, once it can be known."""
     if job.eta_seconds is None:
         return []
+    if job.step == job.total_steps:
+        return [say("job.finishing")]
     return [say("job.left", time=duration(job.eta_seconds))]
 
 

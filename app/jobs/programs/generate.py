@@ -25,7 +25,7 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     first = open_run(job.workspace.run(request.adapters[0].run))
     message = ""
     try:
-        _draw(job, request)
+        _draw(job, request, first)
     except Finished:
         message = "stopped early; the pictures that are there are kept"
     rows = _rows(job, request, first)
@@ -36,9 +36,9 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     return {"pictures": rows, **files, "message": message}
 
 
-def _draw(job: JobFolder, request: GenerateRequest) -> None:
+def _draw(job: JobFolder, request: GenerateRequest, first: Run) -> None:
     job.progress(0, 0, "load")
-    done, total = 0, sampling_steps(request)
+    done, total = 0, sampling_steps(request, first.read_subject())
 
     def on_steps(steps: int) -> None:
         nonlocal done

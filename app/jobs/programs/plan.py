@@ -90,7 +90,6 @@ def pictures(request: GenerateRequest, sheet: Sheet, subject: Subject) -> list[P
     ]
 
 
-def sampling_steps(request: GenerateRequest) -> int:
+def sampling_steps(request: GenerateRequest, subject: Subject) -> int:
     """Sampling steps of all pictures together."""
-    count = len(set(request.prompts)) * len(request.seeds)
-    return count * request.steps * len(plan(request))
+    return request.steps * sum(len(pictures(request, sheet, subject)) for sheet in plan(request))

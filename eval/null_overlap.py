@@ -81,7 +81,7 @@ def measure_null(
     started: list[dict[str, tuple[int, ...]]] = [{} for _ in range(draws if shared else 0)]
     chance = {}
     decompositions.submit(weights)
-    for path, weight in tqdm(weights.items(), desc="Null", unit="layer", leave=False):
+    for path, weight in tqdm(weights.items(), desc="Null", unit="layer", leave=False, disable=None):
         frozen = read_weight(weight)
         decomposition = decompositions.result(path)
         chance[path] = count / decomposition.usable

@@ -14,6 +14,7 @@ from typing import Any
 
 import tyro
 
+from eval.report import TITLES
 from eval.score_subject import ScoreConfig, ScoreWatch, score_subject
 from trainer.checkpoints import kept_steps
 from trainer.command_line import run_command
@@ -72,12 +73,17 @@ def best(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
         )
     else:
         chosen = max(faithful, key=lambda point: point[fidelity])
-        name = fidelity.replace("_held_out", " with held-out photos")
+        name = _title(fidelity)
         why = (
             f"highest {name} ({100 * chosen[fidelity]:.1f}) among {len(faithful)} of "
             f"{len(points)} checkpoints that lost at most {100 * MOST_LOST:g} points of CLIP-T"
         )
     return {"checkpoint": chosen["checkpoint"], "reason": why}
+
+
+def _title(fidelity: str) -> str:
+    measure = fidelity.removesuffix("_held_out")
+    return TITLES[measure] + (" with held-out photos" if measure != fidelity else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,7 +29,9 @@ def class_images(
     if missing:
         encoded = encode_prompts(sdxl, [prompt])[prompt]
         negative = encode_negative(sdxl, sampling.negative_prompt)
-        for seed in tqdm(missing, desc="Making class images", unit="image", leave=False):
+        for seed in tqdm(
+            missing, desc="Making class images", unit="image", leave=False, disable=None
+        ):
             [image] = sample(sdxl, [encoded], negative, [seed], sampling)
             with whole_file(_file(folder, seed)) as temporary:
                 image.save(temporary)

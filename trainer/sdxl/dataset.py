@@ -45,7 +45,9 @@ def encode_subject(
     """Every photo the run keeps (and its mirror image, with `flip`) as an Example."""
     prompts = encode_prompts(sdxl, [photo.caption for photo in subject.photos])
     examples = []
-    for photo in tqdm(subject.photos, desc="Encoding photos", unit="photo", leave=False):
+    for photo in tqdm(
+        subject.photos, desc="Encoding photos", unit="photo", leave=False, disable=None
+    ):
         with Image.open(run.photos / photo.file) as image:
             fitted = fit_to_bucket(
                 image.convert("RGB"), assign_bucket(photo.size, buckets), photo_size=photo.size

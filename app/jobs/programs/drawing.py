@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from app.jobs.programs.plan import Sheet, pictures, plan
 from app.requests import GenerateRequest
 from app.workspace import Workspace
+from trainer.config import ASSETS, EMBEDDED_BASE
 from trainer.generate import PIXELS_AT_ONCE, Drawn, OnSteps, draw_pictures
 from trainer.generator import AdapterUse, Generator
 from trainer.run import Run, open_run
-from trainer.sdxl.base import find_base
 from trainer.sdxl.encode import too_long
 from trainer.sdxl.sample import SamplingConfig
 
@@ -67,11 +66,12 @@ class Drawer:
 
 
 def _identity(run: Run) -> str:
-    """What decides the loaded base: how it was asked for, and its files on disk."""
+    """What decides the loaded base: how it was asked for, and its files if it lies on this disk."""
     config = run.read_config()
-    path = find_base(config.base).path
-    files = [] if path is None else [path, *sorted(path.rglob("*"))]
-    stamps = [(str(file), os.stat(file).st_mtime_ns) for file in files]
+    embedded = config.base == EMBEDDED_BASE
+    path = ASSETS / "embedded_base" if embedded else Path(config.base).expanduser()
+    files = [path, *sorted(path.rglob("*"))] if path.exists() else []
+    stamps = [(str(file), file.stat().st_mtime_ns) for file in files]
     return f"{config.base} {config.model} {stamps}"
 
 

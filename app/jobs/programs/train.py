@@ -47,11 +47,21 @@ def _train(job: JobFolder, request: TrainRequest, made: Run, stop: Stop) -> None
             made.write_config(_low_memory(made.read_config()))
         resume(made.path, watch)
     else:
-        shutil.rmtree(made.path, ignore_errors=True)  # killed while it took the photos in
+        _clear(made.path)
         alpha_color = Subjects(job.workspace).get(request.subject).alpha_color
         config = config_of(request, job.workspace, alpha_color, made.path.name)
         train(_low_memory(config) if job.low_memory else config, watch)
     stop.patient = False
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an attempt left that was killed while it took the photos in.
+
+    The folder itself stays: it reserves the run's name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for child in folder.iterdir():
+        shutil.rmtree(child) if child.is_dir() else child.unlink()
 
 
 def _low_memory(config: DreamBoothConfig) -> DreamBoothConfig:

@@ -81,6 +81,13 @@ wishes = sa.Table(
     sa.Column("wish", sa.String(20), primary_key=True),
 )
 
+facts = sa.Table(
+    "facts",
+    _metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
 workers = sa.Table(
     "workers",
     _metadata,
@@ -191,12 +198,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 def _create_tables(engine: sa.Engine) -> None:
     """Create what is absent; a lock keeps two beginners apart."""
-    if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
+    postgresql = engine.dialect.name == "postgresql"
+    if sa.inspect(engine).has_table(jobs.name, schema=SCHEMA if postgresql else None):
+        return  # as for every process but the first; they are made in one transaction
+    with engine.begin() as connection:
+        if postgresql:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('dashbooth'))"))
             connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
-            _metadata.create_all(connection)
-    else:
-        with engine.begin() as connection:
+        else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            _metadata.create_all(connection)
+        _metadata.create_all(connection)

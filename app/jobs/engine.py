@@ -7,22 +7,25 @@ Knows no torch and runs nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from app.jobs.attempt_folder import tail
-from app.jobs.database import database_url, engine_url, jobs, now
+from app.jobs.database import database_url, engine_url, jobs, now, queue_folder
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
 from app.jobs.store import CANCEL, Store, WorkerRow
 from app.jobs.tickets import PRIORITIES, Tickets, ticket_id
 from app.requests import check_name
 from app.workspace import Workspace
 from trainer.errors import ConfigError
+from trainer.files import write_text
 
 _WAITING = sa.or_(
     jobs.c.state == JobState.QUEUED,
@@ -41,6 +44,8 @@ class Queue:
         self.workspace = Workspace(workspace.resolve())
         self.url = database_url(workspace, database)
         self.store = Store(self.url)
+        if database is not None:
+            _check_shared(self.store, self.workspace)
         self.tickets = Tickets(engine_url(self.url))
 
     def close(self) -> None:
@@ -125,6 +130,8 @@ class Queue:
             "state": JobState.QUEUED, "message": "", "ended_at": None, "not_before": 0.0,
             "ticket": jobs.c.ticket + 1, "fruitless": 0,
         }  # fmt: skip
+        if job.state.final:
+            self.store.clear_wishes(job_id)
         if not self.store.change(job_id, _MAY_RETRY, again):
             raise ConfigError(
                 f"job {job_id} is {job.state}: only one that failed, was cancelled, is blocked or "
@@ -171,6 +178,29 @@ class Queue:
     def _withdraw(self, job_id: str, age: int) -> None:
         """Take back the valid ticket (age 0) or the one before it."""
         self.tickets.withdraw([ticket_id(job_id, self.store.row(job_id)["ticket"] - age)])
+
+
+def _check_shared(store: Store, workspace: Workspace) -> None:
+    """Refuse a database whose jobs have their files in another folder."""
+    own = _identity(workspace)
+    if store.settled_fact("workspace", own) != own:
+        store.close()
+        raise ConfigError(
+            f"the database belongs to another workspace than {workspace.root}. All machines of a "
+            "fleet need one shared folder as --workspace; a second studio needs its own database."
+        )
+
+
+def _identity(workspace: Workspace) -> str:
+    """What all machines that share the folder read there; the first one writes it."""
+    mark = queue_folder(workspace.root) / "workspace-id"
+    draft = mark.with_name(f"{mark.name}.{uuid.uuid4().hex}")
+    if not mark.exists():
+        write_text(draft, uuid.uuid4().hex)
+        with suppress(FileExistsError):
+            os.link(draft, mark)
+        draft.unlink()
+    return mark.read_text("utf-8")
 
 
 def _check_priority(priority: int) -> int:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from app.jobs.database import (
     answering,
     events,
+    facts,
     jobs,
     now,
     open_database,
@@ -174,6 +175,21 @@ class Store:
         query = sa.select(wishes.c.wish).where(wishes.c.job_id == job_id)
         with answering(), self.engine.connect() as connection:
             return list(connection.scalars(query))
+
+    def clear_wishes(self, job_id: str) -> None:
+        """Forget what was wished of an earlier attempt."""
+        with answering(), self.engine.begin() as connection:
+            connection.execute(sa.delete(wishes).where(wishes.c.job_id == job_id))
+
+    def settled_fact(self, name: str, value: str) -> str:
+        """The value that was settled first under this name: `value`, or another's."""
+        try:
+            with answering(), self.engine.begin() as connection:
+                connection.execute(sa.insert(facts).values(name=name, value=value))
+        except sa.exc.IntegrityError:
+            pass
+        with answering(), self.engine.connect() as connection:
+            return str(connection.scalar(sa.select(facts.c.value).where(facts.c.name == name)))
 
     def workers(self) -> list[WorkerRow]:
         running = sa.and_(jobs.c.worker == workers.c.id, _shown_state == JobState.RUNNING)

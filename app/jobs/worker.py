@@ -93,7 +93,8 @@ class Worker:
             self._prepare_warm(self.queue.job(job_id).kind)
             supervisor = self._start_supervisor(job_id, ticket)
             if supervisor is not None:
-                supervisor.wait()
+                with supervisor:
+                    supervisor.wait()
                 self._supervisor = None
                 kill_descendants(spare=self._warm_pids())  # of a supervisor that was killed
                 self.queue.issue(job_id)

@@ -100,11 +100,11 @@ class Fleet:
     def submit(self, steps: int = 3, **request: Any) -> str:
         return self.queue.submit(JobKind.TRAIN, "count", {"steps": steps, **request}).id
 
-    def wait(self, job_id: str, *states: JobState, seconds: float = 20) -> Job:
+    def wait(self, job_id: str, *states: JobState, seconds: float = 60) -> Job:
         """The job, once it is in one of these states (any ended one if none is given)."""
         return self.until(lambda: self._in(job_id, states or ENDED), seconds)
 
-    def until(self, look: Callable[[], Seen | None], seconds: float = 20) -> Seen:
+    def until(self, look: Callable[[], Seen | None], seconds: float = 60) -> Seen:
         """The first true thing that `look` sees."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -46,7 +46,10 @@ def count(folder: Path) -> int:
             return 130
         if (early := _wishes(folder, done)) is not None:
             return early
-    return _publish(folder, {"steps": request["steps"]})
+    result = {"steps": request["steps"]}
+    if job["kind"] == "generate":
+        result["inference"] = os.environ["DASHBOOTH_INFERENCE"]
+    return _publish(folder, result)
 
 
 def _step(folder: Path, step: int, seconds: float) -> None:

@@ -160,6 +160,20 @@ def test_two_processes_may_open_an_empty_queue_at_once(queue: Queue) -> None:
     other.close()
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_database_serves_one_workspace_only(tmp_path: Path, queue: Queue) -> None:
+    with pytest.raises(ConfigError, match="belongs to another workspace"):
+        Queue(tmp_path / "other", queue.url.render_as_string(hide_password=False))
+
+
+def test_a_wish_that_came_too_late_does_not_cancel_a_retry(queue: Queue) -> None:
+    job_id = submit(queue)
+    queue.cancel(job_id)
+    queue.store.wish(job_id, "cancel")
+    queue.retry(job_id)
+    assert queue.store.wishes(job_id) == []
+
+
 def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not postgresql"):
         Queue(tmp_path, "mysql://host/name")

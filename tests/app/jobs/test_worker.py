@@ -22,7 +22,7 @@ def test_every_ending_has_its_state_and_its_words(fleet) -> None:
         "poison": fleet.submit(3, fault="crash", always=True),
     }
     fleet.start_worker()
-    ended = {name: fleet.wait(job_id, seconds=40) for name, job_id in ids.items()}
+    ended = {name: fleet.wait(job_id) for name, job_id in ids.items()}
     assert {name: (job.state, job.attempt) for name, job in ended.items()} == {
         "fine": (JobState.SUCCEEDED, 1),
         "user error": (JobState.FAILED, 1),
@@ -106,7 +106,7 @@ def test_two_slots_share_the_work_and_never_a_job(fleet) -> None:
     ids = [fleet.submit(20, seconds=0.05) for _ in range(4)]
     fleet.start_worker(0)
     fleet.start_worker(1)
-    jobs = [fleet.wait(job_id, seconds=30) for job_id in ids]
+    jobs = [fleet.wait(job_id) for job_id in ids]
     assert len({job.worker for job in jobs}) == 2
     assert [len(fleet.steps(job_id)) for job_id in ids] == [20] * 4
     workers = fleet.queue.workers()

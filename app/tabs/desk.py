@@ -63,10 +63,14 @@ def panel(value: str = "", **options: Any) -> gr.HTML:
 
 
 def to_address(name: str) -> str:
-    """JavaScript that keeps a value in the page's address, for a reload or another device."""
+    """JavaScript that keeps a value in the page's address, for a reload or another device.
+
+    Not before the person has touched the page: what it shows at first is what the address says.
+    """
     return f"""(value) => {{
+  if (!value || !navigator.userActivation.hasBeenActive) return;
   const url = new URL(window.location);
-  if (value) url.searchParams.set("{name}", value);
+  url.searchParams.set("{name}", value);
   window.history.replaceState(null, "", url);
 }}"""
 

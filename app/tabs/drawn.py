@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from app.jobs.records import Job
@@ -23,20 +22,21 @@ def drawn_pictures(studio: Studio, job_id: str) -> Markup:
     views = studio.pictures(job_id) if job_id else []
     if not views:
         return Markup("")
-    sections = [
-        _prompt(prompt, list(group)) for prompt, group in groupby(views, lambda v: v.prompt)
-    ]
-    return join([_downloads(studio, job_id), *sections])
-
-
-def _downloads(studio: Studio, job_id: str) -> Markup | None:
-    """The grid as one picture and as a table, where one was asked for."""
+    by_prompt: dict[str, list[PictureView]] = {}
+    for view in views:
+        by_prompt.setdefault(view.prompt, []).append(view)
+    pictures = join(_prompt(prompt, group) for prompt, group in by_prompt.items())
     folder = studio.workspace.job(job_id)
-    files = [path for name in ("grid.png", "grid.csv") if (path := folder / name).is_file()]
     grid = folder / "grid.png"
-    shown = picture(grid, say("draw.grid_alt"), class_="sheet") if grid in files else None
-    links = [download(path, say("draw.download", name=path.name)) for path in files]
-    return el("section", shown, el("div", *links, class_="acts")) if files else None
+    return _grid(grid, folder / "grid.csv", pictures) if grid.is_file() else pictures
+
+
+def _grid(grid: Path, scores: Path, pictures: Markup) -> Markup:
+    """The grid as one picture, its scores as a file; the single pictures folded away."""
+    links = [download(path, say("draw.download", name=path.name)) for path in (grid, scores)]
+    single = el("details", el("summary", say("draw.single")), pictures)
+    shown = picture(grid, say("draw.grid_alt"), class_="sheet")
+    return el("section", shown, el("div", *links, class_="acts"), single)
 
 
 def download(path: Path, label: str) -> Markup:
@@ -46,7 +46,7 @@ def download(path: Path, label: str) -> Markup:
 
 def _prompt(prompt: str, views: Sequence[PictureView]) -> Markup:
     """Pictures of one prompt, seed by seed: what the base alone draws comes first."""
-    by_seed = sorted(views, key=lambda view: (view.seed, not view.base))
+    by_seed = sorted(views, key=lambda view: (view.seed, not view.base, view.scale))
     shown = [el("li", picture(view.path, _alt(view)), _legend(view)) for view in by_seed]
     return el("section", el("h4", prompt), el("ul", *shown, class_="pictures"))
 

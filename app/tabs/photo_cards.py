@@ -80,7 +80,9 @@ def photo_closely(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup
 def _cropped(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:
     """The picture with a frame around what training keeps."""
     left, top, right, bottom = (100 * share for share in photo.crop)
+    whole = photo.crop == (0.0, 0.0, 1.0, 1.0)
     frame = f"left:{left:.1f}%;top:{top:.1f}%;width:{right - left:.1f}%;height:{bottom - top:.1f}%"
     image = el("img", src=file_url(studio.photo_path(view.slug, photo.file)), loading="lazy",
                alt=photo.shown_caption or photo.source)  # fmt: skip
-    return el("span", image, el("span", style=frame, class_="crop"), class_="cropped")
+    kept_part = None if whole else el("span", style=frame, class_="crop")
+    return el("span", image, kept_part, class_="cropped")

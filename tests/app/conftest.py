@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 from starlette.applications import Starlette
@@ -83,3 +90,53 @@ def picture() -> Picture:
         return file.getvalue()
 
     return draw
+
+
+class Launched:
+    """`python launch.py` as a process, and what it prints."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / f"printed-{port}.txt"
+        workspace = str(folder / "workspace")
+        command = [sys.executable, "launch.py", "--port", port, "--workspace", workspace]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, *arguments], cwd=ASSETS.parent, stdout=log, stderr=subprocess.STDOUT,
+                env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while not self.answers():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.printed()
+            time.sleep(0.1)
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(self.url, timeout=30).status_code in (200, 401)
+        except httpx.HTTPError:
+            return False
+
+    def printed(self) -> str:
+        return self.log.read_text()
+
+    def stop(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(90)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
+    """Launches a studio; all are stopped at the end."""
+    begun: list[Launched] = []
+
+    def run(*arguments: str, **environment: str) -> Launched:
+        begun.append(Launched(tmp_path, *arguments, **environment))
+        return begun[-1]
+
+    yield run
+    for launched in begun:
+        if launched.process.poll() is None:
+            launched.stop(signal.SIGTERM)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import tyro
 
-from eval.score_subject import ScoreConfig, score_subject
+from eval.score_config import ScoreConfig
+from eval.score_subject import score_subject
 from eval.scores import Score, score
 from trainer.command_line import run_command
 from trainer.config import DreamBoothConfig, preset

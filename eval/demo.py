@@ -9,7 +9,8 @@ import sys
 import time
 
 from eval.report import table
-from eval.score_subject import ScoreConfig, score_subject
+from eval.score_config import ScoreConfig
+from eval.score_subject import score_subject
 from trainer.command_line import run_command
 from trainer.config import preset
 from trainer.dreambooth import train

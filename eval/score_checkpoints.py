@@ -15,7 +15,8 @@ from typing import Any
 import tyro
 
 from eval.report import TITLES
-from eval.score_subject import ScoreConfig, ScoreWatch, score_subject
+from eval.score_config import ScoreConfig, ScoreWatch
+from eval.score_subject import score_subject
 from trainer.checkpoints import kept_steps
 from trainer.command_line import run_command
 from trainer.files import write_json

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,84 +24,22 @@ from eval.features import Extractor
 from eval.measure import Drawings, Pictures, Row, measure
 from eval.prompts import default_list, read_templates, without_token
 from eval.report import table
+from eval.score_config import ScoreConfig, ScoreWatch
 from eval.scorers import Unavailable, default_scorers, load_scorers
 from eval.scores import LEVEL, RESAMPLES
 from trainer.command_line import run_command
 from trainer.config import EMBEDDED_BASE, DreamBoothConfig
 from trainer.data.subject import fill
-from trainer.errors import ArtifactError, ConfigError
+from trainer.errors import ArtifactError
 from trainer.files import write_json, write_text
-from trainer.generate import Drawn, OnSteps, draw
-from trainer.generator import AdapterUse, Device, Generator
+from trainer.generate import Drawn, draw
+from trainer.generator import AdapterUse, Generator
 from trainer.run import Run, Subject, open_run
 from trainer.sdxl.load import resolve_device
 from trainer.sdxl.sample import SamplingConfig
 
 FORMAT = 1
 _LIBRARIES = ("dashbooth", "torch", "diffusers", "transformers", "open_clip_torch")
-
-
-@dataclass(frozen=True)
-class ScoreConfig:
-    """Score a trained adapter against its prompts, its photos and its base."""
-
-    run: tyro.conf.Positional[Path]
-    """Run folder, as printed by train_dreambooth.py."""
-    prompts: str = "auto"
-    """What to draw: object or live (DreamBooth's 25 each), embedded (25 in the words of the
-    embedded base), or a text file with one template a line, {unique_token} and {class_token} in
-    it. auto goes by the base and the class."""
-    max_prompts: int | None = None
-    """Only the first so many prompts, for a quick look."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3)
-    """One picture a prompt and seed, by the adapter and by the base."""
-    leakage_prompts: int = 4
-    """How many of the prompts are also drawn without the unique token, to see whether the class now
-    looks like the subject; 0 for none."""
-    scale: float = 1.0
-    """Strength of the adapter."""
-    checkpoint: int | None = None
-    """Step of a kept checkpoint to score in place of the finished adapter."""
-    num_inference_steps: int | None = None
-    """Sampling steps. Unset: 50, as in the paper; 30 on the embedded base."""
-    guidance_scale: float | None = None
-    """Classifier-free guidance. Unset: that of the run's previews."""
-    clip: str = "auto"
-    """The CLIP for CLIP-T and CLIP-I: <architecture>/<weights> of open_clip, such as
-    ViT-B-32/laion2b_s34b_b79k, local-dir:FOLDER, hf-hub:ID, embedded, or none. auto: embedded on
-    the embedded base, else ViT-B-32/openai. Scores of different CLIPs cannot be compared."""
-    features: tuple[str, ...] | None = None
-    """Models that compare pictures with photos only: dino, efficientnet. Unset: efficientnet on the
-    embedded base, else dino."""
-    device: Device = "auto"
-    """Where to draw and score; auto takes the GPU if there is one."""
-
-    def validate(self) -> None:
-        """Check the numbers; one ConfigError with all faults."""
-        at_least = [
-            ("--max-prompts", self.max_prompts, 1),
-            ("--leakage-prompts", self.leakage_prompts, 0),
-            ("--num-inference-steps", self.num_inference_steps, 1),
-        ]
-        faults = [
-            f"{flag} is {value}; it must be at least {low}."
-            for flag, value, low in at_least
-            if value is not None and value < low
-        ]
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            faults.append("--seeds: give at least one, each once, such as --seeds 0 1 2 3.")
-        if faults:
-            raise ConfigError("\n".join(faults))
-
-
-@dataclass(frozen=True)
-class ScoreWatch:
-    """How a caller looks at the scoring while it goes on."""
-
-    on_progress: Callable[[str, int, int], object] = lambda phase, done, total: None
-    """Phase (draw, score), units done, units in all. What it raises ends the scoring."""
-    before_publish: Callable[[], object] = lambda: None
-    """Called before anything is written beside pictures; raises where it must not be."""
 
 
 def score_subject(
@@ -210,7 +147,7 @@ def _draw(
     plain = [without_token(template, kind) for template in templates]
     leak = plain[: config.leakage_prompts]
     count = 2 * (len(asked) + len(leak)) * len(config.seeds)
-    advance = _counting(watch, "draw", count * sampling.num_inference_steps)
+    advance = watch.counter("draw", count * sampling.num_inference_steps)
     of = "" if config.checkpoint is None else f"-step-{config.checkpoint}"
 
     def drawn(prompts: list[str], scale: float, folder: str) -> list[Drawn]:
@@ -239,7 +176,7 @@ def _draw(
 
 def _measure(pictures: Pictures, scorers: Sequence[Extractor], watch: ScoreWatch) -> list[Row]:
     total = pictures.count * len(scorers)
-    count = _counting(watch, "score", total)
+    count = watch.counter("score", total)
     with tqdm(total=total, desc="Scoring", unit="picture", leave=False, disable=None) as bar:
 
         def advance(done: int) -> None:
@@ -247,18 +184,6 @@ def _measure(pictures: Pictures, scorers: Sequence[Extractor], watch: ScoreWatch
             count(done)
 
         return [row for scorer in scorers for row in measure(pictures, scorer, advance)]
-
-
-def _counting(watch: ScoreWatch, phase: str, total: int) -> OnSteps:
-    """Adds up what is done, and tells it."""
-    done = 0
-
-    def count(more: int) -> None:
-        nonlocal done
-        done += more
-        watch.on_progress(phase, done, total)
-
-    return count
 
 
 def _scorer_entry(scorer: Extractor | Unavailable) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,16 +19,15 @@ from trainer.adapters.checkpoint import load_native
 from trainer.adapters.decomposition import DecompositionService
 from trainer.adapters.schedule import LaunchSchedule
 from trainer.adapters.weights import base_fingerprint
-from trainer.checkpoints import newest_checkpoint, write_checkpoint
-from trainer.config import CheckpointConfig, DreamBoothConfig
+from trainer.checkpoints import newest_checkpoint
+from trainer.config import DreamBoothConfig
 from trainer.data.keep import keep_subject
 from trainer.data.subject import fill, read_subject
 from trainer.errors import ArtifactError, ConfigError, PhotoError
 from trainer.files import write_json
-from trainer.loop import FitConfig, Hooks, StepReport, Trained, fit
-from trainer.memory import give_back_freed_memory
+from trainer.journal import Journal, Watch
+from trainer.loop import FitConfig, Hooks, Trained, fit
 from trainer.optimizer import build_optimizer
-from trainer.reporting import RunLog, SaveClock
 from trainer.run import Run, Subject, new_run_folder
 from trainer.sdxl.class_images import class_images
 from trainer.sdxl.dataset import Example, buckets_for, encode_class_images, encode_subject
@@ -43,32 +40,6 @@ from trainer.sdxl.publish import publish
 from trainer.sdxl.sample import SamplingConfig
 from trainer.sdxl.task import DreamBoothTask, Prior
 from trainer.seeds import mix
-
-SLOW_STEP = 2.0
-"""Seconds; after a step of a large model the memory it freed is given back, which takes a while."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """How a caller looks at a run while it goes on, asks things of it, and stops it.
-
-    The `_now` questions are put after every step; the answer to yes is `on_save` or `on_preview`.
-    """
-
-    on_start: Callable[[Run, Subject, int, int], None] = lambda run, subject, start, total: None
-    """Run, subject, steps done already, steps in all."""
-    on_step: Callable[[StepReport], None] = lambda report: None
-    on_preview: Callable[[int, list[Path]], None] = lambda step, paths: None
-    on_save: Callable[[int], None] = lambda step: None
-    """A checkpoint of that many steps is written."""
-    stop: Callable[[], bool] = lambda: False
-    """Save and end, to be resumed."""
-    save_now: Callable[[], bool] = lambda: False
-    sample_now: Callable[[], bool] = lambda: False
-    finish_now: Callable[[], bool] = lambda: False
-    """Train no further, and publish the adapter as it is."""
-    before_publish: Callable[[], None] = lambda: None
-    """Called when all is learnt and nothing published; raises where it must not be."""
 
 
 def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
@@ -146,7 +117,7 @@ def _train(
     trained = Trained(adapter, build_optimizer(adapter, config.optim), scaler, fingerprint)
     if checkpoint is not None:
         checkpoint.restore(trained)
-    journal = _Journal(run, trained, previews, config.checkpoint, watch, start, total_steps)
+    journal = Journal(run, trained, previews, config.checkpoint, watch, start, total_steps)
     with _decompositions(config) as decompositions:
         schedule = LaunchSchedule(
             adapter, total_steps, decompositions, probe=lambda: probe.predict(sdxl)
@@ -168,56 +139,6 @@ def _train(
     status = {"state": "succeeded", "step": done, "total_steps": total_steps}
     write_json(run.status_file, {**status, **vars(published)})
     return run
-
-
-class _Journal:
-    """What is written down while the loop runs: metrics, previews, checkpoints."""
-
-    def __init__(
-        self,
-        run: Run,
-        trained: Trained,
-        previews: Previews,
-        config: CheckpointConfig,
-        watch: Watch,
-        start: int,
-        total_steps: int,
-    ) -> None:
-        self.run = run
-        self.trained = trained
-        self.previews = previews
-        self.watch = watch
-        self.start = start
-        self.total_steps = total_steps
-        self.log = RunLog(run, start)
-        self.config = config
-        self.clock = SaveClock(config)
-
-    def before_first_step(self) -> None:
-        if self.start == 0 and self.previews.due(0, self.total_steps):
-            self._preview(0)
-
-    def on_step(self, report: StepReport) -> None:
-        if report.seconds > SLOW_STEP:
-            give_back_freed_memory()
-        self.log.write_step(report)
-        self.watch.on_step(report)
-        if self.previews.due(report.step, self.total_steps) or self.watch.sample_now():
-            self._preview(report.step)
-
-    def _preview(self, step: int) -> None:
-        paths = self.previews.draw(step)
-        self.log.write("preview", step, files=[path.name for path in paths])
-        self.watch.on_preview(step, paths)
-
-    def save_due(self, step: int) -> bool:
-        return self.clock.due(step) or self.watch.save_now()
-
-    def save(self, step: int) -> None:
-        write_checkpoint(self.run.checkpoints, step, self.trained, self.config.keep)
-        self.clock.saved()
-        self.log.write("checkpoint", step)
-        self.watch.on_save(step)
 
 
 def _task(

@@ -68,13 +68,10 @@ def draw(
         Drawn(place / picture_name(text, seed), text, seed) for text in texts for seed in seeds
     ]
     use = AdapterUse(run, scale, checkpoint)
-    if generator is not None:
-        draw_pictures(generator, [use], pictures, sampling, on_steps)
-    else:
+    if generator is None:
         generator = Generator.on_base_of(run)
         generator.hold([use])
-        draw_pictures(generator, [use], pictures, sampling, on_steps)
-        generator.close()
+    draw_pictures(generator, [use], pictures, sampling, on_steps)
     return pictures
 
 

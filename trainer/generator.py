@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,8 +36,9 @@ class AdapterUse:
     checkpoint: int | None = None
     """Step of a kept checkpoint; unset, the finished adapter."""
 
-    @property
+    @cached_property
     def file(self) -> Path:
+        """Found once: a checkpoint is checked byte by byte."""
         if self.checkpoint is None:
             return self.run.native
         return kept_checkpoint(self.run.checkpoints, self.checkpoint).adapter

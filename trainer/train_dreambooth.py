@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from trainer.command_line import run_command
 from trainer.config import BUNDLED_SUBJECT, DreamBoothConfig, preset, read_config
-from trainer.dreambooth import Watch, resume, train
+from trainer.dreambooth import resume, train
 from trainer.errors import Interrupted
+from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.run import Run, Subject
 from trainer.stopping import stop_on_signals

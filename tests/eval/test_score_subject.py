@@ -14,7 +14,8 @@ from PIL import Image
 from eval import offline
 from eval.contact_sheet import sheet_of_scores
 from eval.report import table
-from eval.score_subject import ScoreConfig, main, score_subject
+from eval.score_config import ScoreConfig
+from eval.score_subject import main, score_subject
 from trainer.errors import ArtifactError, ConfigError
 from trainer.run import Run
 

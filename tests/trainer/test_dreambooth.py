@@ -27,7 +27,7 @@ from trainer.config import (
     PriorConfig,
     SubjectConfig,
 )
-from trainer.dreambooth import Watch, resume, train
+from trainer.dreambooth import resume, train
 from trainer.errors import (
     ArtifactError,
     BaseModelError,
@@ -35,6 +35,7 @@ from trainer.errors import (
     Interrupted,
     PhotoError,
 )
+from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.run import Run
 

@@ -42,18 +42,18 @@ class Drawer:
         first = open_run(workspace.run(request.adapters[0].run))
         subject = first.read_subject()
         generator = self._at_base_of(first)
-        generator.hold([use for sheet in sheets for use in _uses(sheet, workspace)])
+        uses = [_uses(sheet, workspace) for sheet in sheets]
+        generator.hold([use for of_sheet in uses for use in of_sheet])
         for text in {picture.prompt: None for picture in pictures(request, sheets[0], subject)}:
             if lost := too_long(generator.sdxl, text):
                 warn(f"The last {lost} tokens of this prompt are not seen: {text!r}")
-        for sheet in sheets:
+        at_once = 1 if low_memory else PIXELS_AT_ONCE
+        for sheet, of_sheet in zip(sheets, uses, strict=True):
             wanted = [
                 Drawn(folder / picture.file, picture.prompt, picture.seed)
                 for picture in pictures(request, sheet, subject)
             ]
-            at_once = 1 if low_memory else PIXELS_AT_ONCE
-            uses = _uses(sheet, workspace)
-            draw_pictures(generator, uses, wanted, _sampling(request), on_steps, at_once)
+            draw_pictures(generator, of_sheet, wanted, _sampling(request), on_steps, at_once)
 
     def _at_base_of(self, run: Run) -> Generator:
         """The base at hand if it is that of the run, else that of the run in its place."""

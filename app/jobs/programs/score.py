@@ -8,7 +8,8 @@ from app.jobs.programs.folder import Finished, JobFolder
 from app.jobs.programs.stopping import Stop
 from app.requests import ScoreRequest
 from eval.score_checkpoints import score_checkpoints
-from eval.score_subject import ScoreConfig, ScoreWatch, score_subject
+from eval.score_config import ScoreConfig, ScoreWatch
+from eval.score_subject import score_subject
 
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from app.subjects import Subjects
 from app.training import config_of
 from trainer.adapters.schedule import LaunchReport
 from trainer.config import DreamBoothConfig
-from trainer.dreambooth import Watch, resume, train
+from trainer.dreambooth import resume, train
 from trainer.errors import ConfigError, UserError
+from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.run import Run, Subject
 

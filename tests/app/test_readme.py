@@ -1,4 +1,4 @@
-"""The README's examples of REST are run as they stand, but for the address and a shorter training."""
+"""The README's examples of REST run as they stand, but for the address and a shorter training."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from app.jobs.records import Job, Wish
+from app.jobs.records import Job, JobState, Wish
 from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
 from app.routes.common import StudioNeeded, sent
 from app.views import Estimate
@@ -165,13 +165,13 @@ async def events(
     A client that reconnects sends Last-Event-ID and misses nothing.
     """
     seq = after if last_event_id is None else last_event_id
-    if job is not None:
-        await asyncio.to_thread(studio.job, job)
+    ended = job is not None and (await asyncio.to_thread(studio.job, job)).state.final
     while True:
-        ended = job is not None and (await asyncio.to_thread(studio.job, job)).state.final
         found = await asyncio.to_thread(studio.events, seq, job)
         for event in found:
             seq = event.seq
+            if event.kind == "state":
+                ended = job is not None and JobState(event.data["state"]).final
             yield ServerSentEvent(id=str(seq), event=event.kind, data=dataclasses.asdict(event))
         if ended and not found:
             return

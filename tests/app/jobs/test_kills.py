@@ -143,7 +143,7 @@ def test_a_database_that_is_away_for_ten_seconds_costs_no_job(fleet, postgres) -
     assert {job.state for job in jobs.values()} == {JobState.SUCCEEDED}
     # Inside its lease a job goes on; outside, it has to end.
     assert jobs[patient].attempt == 1
-    assert sum(away < step["began"] < back for step in fleet.steps(patient)) > 100
+    assert any(back - 3 < step["began"] < back for step in fleet.steps(patient))
     assert not any(away + 3 < step["began"] < back for step in fleet.steps(strict))
     assert all(fleet.missing(job_id) == fleet.overlaps(job_id) == 0 for job_id in jobs)
 

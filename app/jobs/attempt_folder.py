@@ -77,19 +77,20 @@ class EventTail:
 
 
 def tail(file: Path, lines: int) -> str:
-    """The last lines of a text file; empty where there is none yet."""
+    """The last lines of a text file, as a database can keep them; empty where there is none."""
     try:
         with file.open("rb") as text:
             text.seek(max(0, file.stat().st_size - 400 * lines))
-            last = text.read().decode("utf-8", errors="replace").splitlines(keepends=True)
+            last = text.read().replace(b"\0", b"").decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""
-    return "".join(last[-lines:])
+    return "".join(last.splitlines(keepends=True)[-lines:])
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        # NaN and Infinity are no JSON: PostgreSQL would refuse the row.
+        row = json.loads(line, parse_constant=lambda _: None)
     except ValueError:
         return None
     return row if isinstance(row, dict) and isinstance(row.get("kind"), str) else None

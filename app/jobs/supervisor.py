@@ -2,13 +2,12 @@
 
 A worker starts it and holds the other end of its stdin: first a line of orders, then silence; a
 second line, or the end of the pipe, means that the worker leaves. The supervisor holds the lease,
-owns the tree of the job's program and kills it when the lease cannot be renewed. One thread: it
-also goes when a signal interrupts a database that hangs.
+owns the tree of the job's program and kills it when the lease cannot be renewed. It has one thread,
+so that the alarm which guards the lease interrupts whatever it does, a database that hangs too.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import shutil
@@ -18,7 +17,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -29,6 +27,7 @@ from app.jobs.attempt_folder import AttemptFolder, EventTail
 from app.jobs.database import DatabaseError
 from app.jobs.lease import Lease, renew_lease, report, settle, take_lease
 from app.jobs.news import News
+from app.jobs.orders import Orders
 from app.jobs.outcome import Ending, Outcome, outcome_of, too_little_disk, worn_out
 from app.jobs.policy import Policy
 from app.jobs.processes import (
@@ -48,29 +47,6 @@ from trainer.errors import UserError
 
 SETTLE_SECONDS = 600.0
 """How long an outcome waits for a database that is away."""
-
-
-@dataclass(frozen=True)
-class Orders:
-    """What the worker tells."""
-
-    workspace: str
-    database: str
-    job: str
-    ticket: int
-    worker: str
-    program: str
-    policy: Policy
-
-    def to_line(self) -> str:
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> Orders:
-        values = json.loads(line)
-        policy = values.pop("policy")
-        retries = tuple(policy.pop("retry_seconds"))
-        return cls(**values, policy=Policy(**policy, retry_seconds=retries))
 
 
 class Supervisor:

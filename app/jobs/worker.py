@@ -1,8 +1,8 @@
 """`python -m app.jobs.worker`: joins a fleet and runs its jobs, one at a time in each slot.
 
 The inside of DBOS: it takes tickets from the queue and starts a supervisor for each. It holds no
-lease, reads no job; if it is killed, its supervisor stops the program with a checkpoint and other
-workers go on (`reconcile`).
+lease: if it is killed, its supervisor stops the program with a checkpoint and other workers go on
+(`reconcile`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from dbos import DBOS, DBOSConfig
 
 from app.jobs.database import DatabaseError, engine_url, queue_folder
 from app.jobs.engine import Queue
+from app.jobs.orders import Orders
 from app.jobs.policy import Policy
 from app.jobs.processes import ROOT, ProcessName, become_subreaper, kill_descendants
 from app.jobs.reconcile import reconcile, show_end, show_life
 from app.jobs.records import JobKind
 from app.jobs.slots import device_of, run_slots, slot_numbers
-from app.jobs.supervisor import Orders
 from app.jobs.tickets import APPLICATION, QUEUE, VERSION, WORKFLOW
 from app.jobs.warm import WarmProcess
 from trainer.command_line import run_command

@@ -45,6 +45,13 @@ def test_half_a_line_of_a_killed_attempt_costs_only_itself(folder: AttemptFolder
     assert events.new_rows() == [{"kind": "launch"}]
 
 
+def test_what_no_database_can_keep_is_left_out(folder: AttemptFolder) -> None:
+    append(folder, '{"kind": "progress", "step": 1, "loss": NaN}\n')
+    assert EventTail(folder, 0).new_rows() == [{"kind": "progress", "step": 1, "loss": None}]
+    folder.log.write_bytes(b"Segmentation\0fault\n")
+    assert folder.log_end() == "Segmentationfault"
+
+
 def test_an_attempt_is_not_told_the_last_ones_end(folder: AttemptFolder) -> None:
     (folder.path / "error.txt").write_text("no space\n")
     assert folder.message() == "no space"

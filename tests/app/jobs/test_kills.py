@@ -126,7 +126,7 @@ def test_a_job_that_kills_its_supervisor_each_time_is_quarantined(fleet) -> None
 
 @postgresql_only
 def test_a_database_that_is_away_for_ten_seconds_costs_no_job(fleet, postgres) -> None:
-    patient = fleet.submit(400, seconds=0.05)
+    patient = fleet.submit(100_000, seconds=0.05)
     fleet.start_worker(0, lease_seconds=60, worker_seconds=30)
     fleet.until(lambda: fleet.steps(patient))
     strict = fleet.submit(100, seconds=0.05)
@@ -139,13 +139,14 @@ def test_a_database_that_is_away_for_ten_seconds_costs_no_job(fleet, postgres) -
     time.sleep(10)
     postgres.start()
     back = time.time()
-    jobs = {job_id: fleet.wait(job_id) for job_id in (patient, strict)}
-    assert {job.state for job in jobs.values()} == {JobState.SUCCEEDED}
+    assert fleet.wait(strict).state is JobState.SUCCEEDED
+    fleet.queue.cancel(patient, keep=True)
+    job = fleet.wait(patient)
     # Inside its lease a job goes on; outside, it has to end.
-    assert jobs[patient].attempt == 1
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 1)
     assert any(back - 3 < step["began"] < back for step in fleet.steps(patient))
     assert not any(away + 3 < step["began"] < back for step in fleet.steps(strict))
-    assert all(fleet.missing(job_id) == fleet.overlaps(job_id) == 0 for job_id in jobs)
+    assert (fleet.missing(strict), fleet.overlaps(strict), fleet.overlaps(patient)) == (0, 0, 0)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")

@@ -25,7 +25,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         with gr.Column(scale=4, min_width=320, elem_classes="form"):
             run = gr.Dropdown([], label=say("scores.run"), info=say("scores.run_info"))
             seeds = gr.Textbox("0 1", label=say("draw.seeds"), info=say("scores.seeds_info"))
-            prompts = gr.Number(None, label=say("scores.prompts"), precision=0, minimum=1,
+            prompts = gr.Number(None, label=say("scores.prompts"), precision=0,
                                 info=say("scores.prompts_info"), placeholder="25")  # fmt: skip
             checkpoints = gr.Checkbox(label=say("scores.checkpoints"),
                                       info=say("scores.checkpoints_info"))  # fmt: skip

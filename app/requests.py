@@ -20,8 +20,8 @@ def check_name(what: str, name: str) -> str:
     """`name`, or a ConfigError: a name with a slash or a dot in front could leave its folder."""
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"{what} {name[:100]!r} is no name: small letters, digits, dot, dash and underscore, at "
-            "most 100, a letter or digit first."
+            f"{what} {name[:100]!r} is no name: small letters, digits, dot, dash and underscore, "
+            "at most 100, a letter or digit first."
         )
     return name
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image, ImageDraw
 from starlette.applications import Starlette
@@ -95,29 +94,25 @@ def picture() -> Picture:
 class Launched:
     """`python launch.py` as a process, and what it prints."""
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, program: str = "launch.py", **environment: str
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{port}"
         self.log = folder / f"printed-{port}.txt"
-        workspace = str(folder / "workspace")
-        command = [sys.executable, "launch.py", "--port", port, "--workspace", workspace]
+        self.workspace = folder / "workspace"
+        command = [sys.executable, program, "--port", port, "--workspace", str(self.workspace)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, *arguments], cwd=ASSETS.parent, stdout=log, stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
             )  # fmt: skip
         deadline = time.monotonic() + 120
-        while not self.answers():
+        while "Dashbooth: " not in self.printed():
             assert self.process.poll() is None and time.monotonic() < deadline, self.printed()
             time.sleep(0.1)
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(self.url, timeout=30).status_code in (200, 401)
-        except httpx.HTTPError:
-            return False
 
     def printed(self) -> str:
         return self.log.read_text()
@@ -125,6 +120,11 @@ class Launched:
     def stop(self, number: int) -> int:
         self.process.send_signal(number)
         return self.process.wait(90)
+
+
+@pytest.fixture(scope="session")
+def launching() -> type[Launched]:
+    return Launched
 
 
 @pytest.fixture

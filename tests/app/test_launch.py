@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -15,14 +16,9 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from starlette.routing import Mount, Route
 
 import launch
-from app.auth import Access
 from app.guard import COOKIE
-from app.jobs.engine import Queue
-from app.tokens import Tokens
-from app.workspace import Workspace
 
 ROOT = Path(launch.__file__).parent
 PASSWORD = "correct horse"
@@ -103,7 +99,9 @@ def test_a_given_password_is_printed_nowhere(start: Start) -> None:
 
 
 def _workers(studio: Any) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = httpx.get(f"{studio.url}/api/system").json()["workers"]
+    rows: list[dict[str, object]] = httpx.get(f"{studio.url}/api/system", timeout=60).json()[
+        "workers"
+    ]
     return rows
 
 
@@ -114,49 +112,28 @@ def _wait_for_worker(studio: Any) -> None:
         time.sleep(0.2)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-# --- the served app, looked at from inside --------------------------------------------------------
+# --- as strangers find it behind a tunnel ---------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def workspace_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("locked")
+def shared(launching: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A studio with a password, launched with --share."""
+    folder = tmp_path_factory.mktemp("shared")
+    program = str(Path(__file__).with_name("tunnelled_studio.py"))
+    arguments = ("--share", "--slots", "none")
+    studio = launching(folder, *arguments, program=program, DASHBOOTH_PASSWORD=PASSWORD)
+    yield studio
+    assert studio.stop(signal.SIGTERM) == 0
 
 
-@pytest.fixture(scope="module")
-def locked(workspace_root: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Address and routes of a studio with a password, as launch serves it, behind a stand-in for
-    the tunnel: the real one is a program of others on a machine of others."""
-    workspace = Workspace(workspace_root).make()
-    queue = Queue(workspace.root)
-    config = launch.LaunchConfig(port=_free_port(), workspace=workspace.root, share=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradio.networking.setup_tunnel", lambda **_: "https://stand-in.example")
-        page = launch.serve(config, workspace, queue, Access(Tokens(workspace), PASSWORD))
-    assert page.share_url == "https://stand-in.example"
-    yield f"http://127.0.0.1:{config.port}", sorted(set(_routes(page.app.routes)))
-    page.close(verbose=False)
-    queue.close()
+def test_the_public_address_is_told_and_the_password_given_is_not(shared: Any) -> None:
+    assert "Public:    https://stand-in.example" in shared.printed()
+    assert PASSWORD not in shared.printed() and "Password" not in shared.printed()
 
 
-def _routes(routes: list[object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for route in routes:
-        if isinstance(route, Mount):
-            yield from _routes(list(route.routes), prefix + route.path)
-        elif isinstance(route, Route):
-            yield from ((method, prefix + route.path) for method in route.methods or ())
-
-
-def test_every_route_of_page_and_rest_is_closed_to_strangers(
-    locked: tuple[str, list[tuple[str, str]]],
-) -> None:
-    url, routes = locked
+def test_every_route_of_page_and_rest_is_closed_to_strangers(shared: Any) -> None:
+    url = shared.url
+    routes = json.loads((shared.workspace / "routes.json").read_text())
     assert len(routes) > 100
     for accept in ("text/html", "*/*"):
         for method, path in routes:
@@ -177,25 +154,20 @@ def test_every_route_of_page_and_rest_is_closed_to_strangers(
         "/LOGIN", "/login%2f", "/login;/api/jobs", "/static/..%2f..%2fetc/passwd",
     ],
 )  # fmt: skip
-def test_no_spelling_of_a_path_goes_around_the_door(
-    locked: tuple[str, list[tuple[str, str]]], path: str
-) -> None:
-    url, _ = locked
-    with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as raw:
+def test_no_spelling_of_a_path_goes_around_the_door(shared: Any, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", httpx.URL(shared.url).port or 0)) as raw:
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b"")).decode("utf-8", "replace")
     assert int(answer.split()[1]) in STRANGER_SEES and "root:" not in answer
 
 
-def test_inside_no_file_beyond_the_shown_folders_is_served(
-    locked: tuple[str, list[tuple[str, str]]], workspace_root: Path
-) -> None:
-    url, _ = locked
+def test_inside_no_file_beyond_the_shown_folders_is_served(shared: Any) -> None:
+    url = shared.url
     entered = httpx.post(f"{url}/login", data={"password": PASSWORD})
     assert "Secure" in entered.headers["set-cookie"]
     cookie = {"cookie": f"{COOKIE}={entered.cookies[COOKIE]}"}
     assert httpx.get(url, headers=cookie).status_code == 200
-    database = workspace_root / "queue" / "studio.sqlite"
+    database = shared.workspace / "queue" / "studio.sqlite"
     assert database.exists()
     for path in ("/etc/passwd", ROOT / "launch.py", database, "http://127.0.0.1:22/"):
         answer = httpx.get(f"{url}/gradio_api/file={path}", headers=cookie)

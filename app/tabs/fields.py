@@ -15,7 +15,6 @@ import types
 import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -87,20 +86,19 @@ def component(setting: Setting, value: Any) -> Any:
         return gr.Dropdown(list(typing.get_args(hint)), value=value, **options)
     if hint is bool:
         return gr.Checkbox(value=value, **options)
-    if hint in (int, float):
-        precision = 0 if hint is int else None
-        placeholder = say("fields.automatic") if optional else None
-        return gr.Number(value, precision=precision, placeholder=placeholder, **options)
-    return gr.Textbox(
-        shown(setting, value), placeholder=say("fields.automatic") if optional else None, **options
-    )
+    if hint in (int, float) and not optional:
+        return gr.Number(value, precision=0 if hint is int else None, **options)
+    # Gradio's Number shows an unset value as 0, so what may be unset is a line of text.
+    placeholder = say("fields.automatic") if optional else None
+    return gr.Textbox(shown(setting, value), placeholder=placeholder, **options)
 
 
 def shown(setting: Setting, value: Any) -> Any:
     """A field's value as its component holds it."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
-    return str(value) if isinstance(value, Path) else value
+    _, optional = _without_none(setting.hint)
+    return ("" if value is None else str(value)) if optional else value
 
 
 def shown_values(settings: Sequence[Setting], preset_name: str) -> list[Any]:

@@ -12,7 +12,7 @@ from app.tabs.choices import refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, said, when
 from app.tabs.drawn import drawn_pictures, history_list
 from app.tabs.markup import empty
-from app.tabs.numbers import numbers, whole_numbers
+from app.tabs.numbers import numbers, whole_number, whole_numbers
 from app.tabs.watch import watch_job
 from app.tabs.words import say
 from trainer.config import Scheduler
@@ -43,10 +43,9 @@ class Form:
             self.scheduler = gr.Dropdown(schedulers, value="base", label=say("draw.scheduler"))
             self.scales = gr.Textbox("1", label=say("draw.scale"), info=say("draw.scale_info"))
             with gr.Row():
-                self.width = gr.Number(None, label=say("draw.width"), precision=0, min_width=120,
-                                       placeholder=say("draw.size_hint"))  # fmt: skip
-                self.height = gr.Number(None, label=say("draw.height"), precision=0, min_width=120,
-                                        placeholder=say("draw.size_hint"))  # fmt: skip
+                hint = say("draw.size_hint")
+                self.width = gr.Textbox(label=say("draw.width"), placeholder=hint, min_width=120)
+                self.height = gr.Textbox(label=say("draw.height"), placeholder=hint, min_width=120)
         with gr.Accordion(say("draw.grid"), open=False):
             self.grid = gr.Checkbox(False, label=say("draw.grid_on"), info=say("draw.grid_info"))
             self.grid_scales = gr.Textbox("0.5 1", label=say("draw.grid_scales"))
@@ -73,8 +72,10 @@ class Form:
         return GenerateRequest(
             adapters=_uses(runs, numbers(say("draw.scale"), scales)), prompts=lines,
             negative_prompt=negative, seeds=whole_numbers(say("draw.seeds"), seeds),
-            steps=int(steps), guidance_scale=float(guidance), scheduler=scheduler, width=width,
-            height=height, beside_base=bool(beside), grid=axes if grid else None,
+            steps=int(steps), guidance_scale=float(guidance), scheduler=scheduler,
+            width=whole_number(say("draw.width"), width),
+            height=whole_number(say("draw.height"), height), beside_base=bool(beside),
+            grid=axes if grid else None,
         )  # fmt: skip
 
     def values(self, request: dict[str, Any]) -> list[Any]:
@@ -84,13 +85,14 @@ class Form:
             [use["run"] for use in adapters], "\n".join(request["prompts"]),
             request["negative_prompt"], _row(request["seeds"]), request["beside_base"],
             request["steps"], request["guidance_scale"], request["scheduler"],
-            _row(use["scale"] for use in adapters), request["width"], request["height"], bool(grid),
+            _row(use["scale"] for use in adapters), request["width"] or "",
+            request["height"] or "", bool(grid),
             _row(grid.get("scales", (0.5, 1))), _row(grid.get("checkpoints", ())),
         ]  # fmt: skip
 
 
 def _row(values: Any) -> str:
-    return " ".join(f"{value:g}" for value in values)
+    return " ".join(str(value).removesuffix(".0") for value in values)
 
 
 def _uses(runs: list[str], scales: tuple[float, ...]) -> tuple[AdapterUse, ...]:

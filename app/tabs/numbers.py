@@ -21,6 +21,14 @@ def whole_numbers(label: str, text: str) -> tuple[int, ...]:
     return tuple(_not_too_many(label, found))
 
 
+def whole_number(label: str, text: str) -> int | None:
+    """One whole number; None where nothing was typed."""
+    try:
+        return int(text) if text.strip() else None
+    except ValueError:
+        raise ConfigError(say("numbers.one", label=label, text=text[:80])) from None
+
+
 def numbers(label: str, text: str) -> tuple[float, ...]:
     """`0.5 1 1.5`."""
     try:

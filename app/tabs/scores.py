@@ -12,7 +12,7 @@ from app.tabs.choices import kept, refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, when
 from app.tabs.exports import export_links
 from app.tabs.markup import Markup, empty
-from app.tabs.numbers import whole_numbers
+from app.tabs.numbers import whole_number, whole_numbers
 from app.tabs.scorecard import scorecard
 from app.tabs.watch import watch_job
 from app.tabs.words import say
@@ -25,7 +25,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         with gr.Column(scale=4, min_width=320, elem_classes="form"):
             run = gr.Dropdown([], label=say("scores.run"), info=say("scores.run_info"))
             seeds = gr.Textbox("0 1", label=say("draw.seeds"), info=say("scores.seeds_info"))
-            prompts = gr.Number(None, label=say("scores.prompts"), precision=0,
+            prompts = gr.Textbox(label=say("scores.prompts"),
                                 info=say("scores.prompts_info"), placeholder="25")  # fmt: skip
             checkpoints = gr.Checkbox(label=say("scores.checkpoints"),
                                       info=say("scores.checkpoints_info"))  # fmt: skip
@@ -38,11 +38,12 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             card = gr.HTML(empty(say("scores.none"), say("scores.none_next")), padding=False)
     studio = desk.studio
 
-    def score(name: str | None, seed_text: str, most: int | None, each: bool) -> list[Any]:
+    def score(name: str | None, seed_text: str, most: str, each: bool) -> list[Any]:
         if not name:
             raise ConfigError(say("draw.no_run"))
         numbers = whole_numbers(say("draw.seeds"), seed_text)
-        return desk.show(studio.score(ScoreRequest(name, numbers, most, each)))
+        count = whole_number(say("scores.prompts"), most)
+        return desk.show(studio.score(ScoreRequest(name, numbers, count, each)))
 
     def show(name: str | None) -> list[Any]:
         return [scorecard(studio, name), export_links(name)]

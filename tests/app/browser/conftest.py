@@ -101,6 +101,9 @@ class Person:
         """The panel of the job in the open tab."""
         return self.page.locator(".watch:visible")
 
+    def wait_for_progress(self, words: str) -> None:
+        expect(self.watched.locator(".where")).to_contain_text(words, timeout=JOB_PATIENCE)
+
     def wait_until_done(self) -> None:
         expect(self.watched.locator(".badge")).to_have_text("done", timeout=JOB_PATIENCE)
 

@@ -31,7 +31,7 @@ def _train_and_come_back(person: Any, browser: Browser) -> None:
     page: Page = person.page
     person.train("Duck", STEPS)
     expect(page).to_have_url(re.compile("job="))
-    expect(person.watched.locator(".where")).to_contain_text(f"of {STEPS} steps")
+    person.wait_for_progress(f"of {STEPS} steps")
     page.reload()
     expect(person.watched.get_by_role("heading", name="Duck · lora-tsd")).to_be_visible()
     phone = browser.new_context(**PHONE).new_page()
@@ -49,6 +49,7 @@ def _draw(person: Any) -> None:
     """The adapter beside the base alone, in a grid with scores; its settings can be used again."""
     page: Page = person.page
     person.open_tab("Generate")
+    person.press("Clear")
     person.choose("Adapters", "duck-lora-tsd-1")
     page.get_by_label("Prompts, one a line").fill("a {unique_token} {class_token} in the snow")
     page.get_by_label("Seeds").locator("visible=true").fill("3")
@@ -76,7 +77,7 @@ def _score(person: Any) -> None:
     person.open_tab("Scores")
     person.choose("Run", "duck-lora-tsd-1")
     page.get_by_label("Seeds").locator("visible=true").fill("0")
-    page.get_by_label("Prompts", exact=True).fill("1")
+    page.get_by_role("textbox", name="Prompts How many").fill("1")
     person.press("Score this run")
     person.wait_until_done()
     card = page.locator("table:visible").first

@@ -55,7 +55,7 @@ def test_an_untouched_form_asks_for_nothing_but_the_preset(name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "typed", "read"),
     [
-        ("optim.steps", 20, 20),
+        ("optim.steps", "20", 20),
         ("optim.learning-rate", 3e-4, 3e-4),
         ("optim.betas", "0.8, 0.99", (0.8, 0.99)),
         ("adapter.target-modules", "to_q to_k", ("to_q", "to_k")),
@@ -63,7 +63,7 @@ def test_an_untouched_form_asks_for_nothing_but_the_preset(name: str) -> None:
         ("preview.seeds", "7", (7,)),
         ("subject.flip", True, True),
         ("subject.unique-token", "ohwx", "ohwx"),
-        ("optim.min-snr-gamma", 5, 5.0),
+        ("optim.min-snr-gamma", "5", 5.0),
     ],
 )
 def test_a_changed_field_reaches_the_config(path: str, typed: Any, read: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_changed_field_reaches_the_config(path: str, typed: Any, read: Any) ->
 
 
 def test_an_emptied_field_is_automatic_again() -> None:
-    asked = changes(SETTINGS, with_value("optim.steps", None, "demo"), "demo")
+    asked = changes(SETTINGS, with_value("optim.steps", "", "demo"), "demo")
     assert asked == {"optim": {"steps": None}}
 
 
@@ -92,6 +92,7 @@ def test_all_values_that_cannot_be_read_are_named_at_once() -> None:
         ("adapter.method", gr.Dropdown),
         ("subject.flip", gr.Checkbox),
         ("adapter.rank", gr.Number),
+        ("optim.steps", gr.Textbox),
         ("optim.betas", gr.Textbox),
         ("model.vae", gr.Textbox),
     ],

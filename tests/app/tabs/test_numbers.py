@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.tabs.numbers import MOST, numbers, whole_numbers
+from app.tabs.numbers import MOST, numbers, whole_number, whole_numbers
 from trainer.errors import ConfigError
 
 
@@ -18,6 +18,12 @@ def test_whole_numbers_are_read_as_people_write_them(typed: str, read: tuple[int
 
 def test_numbers_may_have_a_point() -> None:
     assert numbers("Scales", "0.5 1") == (0.5, 1.0)
+
+
+def test_nothing_typed_is_no_number() -> None:
+    assert (whole_number("Width", " "), whole_number("Width", "64")) == (None, 64)
+    with pytest.raises(ConfigError, match="Width"):
+        whole_number("Width", "wide")
 
 
 @pytest.mark.parametrize("typed", ["one", "1.5", "3-", "0x1", "1;2"])

@@ -80,7 +80,7 @@ class Person:
         expect(self.watched.get_by_role("heading", name=subject)).to_be_visible()
 
     def _set_steps(self, steps: int) -> None:
-        box = self.page.get_by_label("optim.steps", exact=True)
+        box = self.page.get_by_role("textbox", name="optim.steps")
         if not box.is_visible():
             self.press("Advanced")
             self.press("Steps and learning")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from collections.abc import Iterator
 
+import gradio as gr
 import pytest
 
 from app.requests import AdapterUse, GenerateRequest, GridAxes
@@ -21,8 +24,14 @@ FULL = GenerateRequest(
 
 
 @pytest.fixture
-def form() -> Form:
-    return Form()
+def form() -> Iterator[Form]:
+    """Built as on a page; Blocks wants an event loop, which is ours to close."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    with gr.Blocks():
+        yield Form()
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.mark.parametrize("request_", [PLAIN, FULL], ids=("plain", "full"))

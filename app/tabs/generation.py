@@ -85,8 +85,8 @@ class Form:
             [use["run"] for use in adapters], "\n".join(request["prompts"]),
             request["negative_prompt"], _row(request["seeds"]), request["beside_base"],
             request["steps"], request["guidance_scale"], request["scheduler"],
-            _row(use["scale"] for use in adapters), request["width"] or "",
-            request["height"] or "", bool(grid),
+            _row(use["scale"] for use in adapters), str(request["width"] or ""),
+            str(request["height"] or ""), bool(grid),
             _row(grid.get("scales", (0.5, 1))), _row(grid.get("checkpoints", ())),
         ]  # fmt: skip
 

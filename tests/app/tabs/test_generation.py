@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
 
 import gradio as gr
 import pytest
@@ -24,14 +23,14 @@ FULL = GenerateRequest(
 
 
 @pytest.fixture
-def form() -> Iterator[Form]:
-    """Built as on a page; Blocks wants an event loop, which is ours to close."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    with gr.Blocks():
-        yield Form()
-    asyncio.set_event_loop(None)
-    loop.close()
+def form() -> Form:
+    """Built as on a page. Blocks wants a running event loop; without one it leaves one open."""
+
+    async def build() -> Form:
+        with gr.Blocks():
+            return Form()
+
+    return asyncio.run(build())
 
 
 @pytest.mark.parametrize("request_", [PLAIN, FULL], ids=("plain", "full"))

@@ -107,7 +107,8 @@ def test_whatever_freezes_for_longer_than_the_lease_no_job_runs_twice_at_once(
         if named[name].is_running():
             named[name].send_signal(signal.SIGCONT)
     job = fleet.wait(job_id)
-    assert (job.state, job.attempt) == (JobState.SUCCEEDED, attempts)
+    assert job.state is JobState.SUCCEEDED
+    assert job.attempt >= attempts  # more where the machine is so busy that a short lease runs out
     assert (fleet.missing(job_id), fleet.overlaps(job_id)) == (0, 0)
     fleet.leave()
     assert fleet.processes() == []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.jobs.records import Job
+from app.jobs.records import Job, JobState
 from app.studio import Studio
 from app.tabs.figures import curve
 from app.tabs.markup import Markup, el, facts, join, picture
@@ -25,11 +25,12 @@ def training_body(studio: Studio, job: Job) -> Markup | None:
     try:
         rows = studio.metrics(job.run)
         pictures = studio.previews(job.run)
+        awaited = job.state is JobState.RUNNING and studio.run(job.run).method != "lora"
     except UserError:
         return None
     steps = [row for row in rows if row["kind"] == "step"]
     launch = next((row for row in rows if row["kind"] == "launch"), None)
-    parts = [_previews(pictures), _loss(steps, launch), _launch(launch, steps), _numbers(steps)]
+    parts = [_previews(pictures), _loss(steps, launch), _launch(launch, awaited), _numbers(steps)]
     return el("div", *parts, class_="live")
 
 
@@ -62,10 +63,10 @@ def _loss(steps: list[dict[str, Any]], launch: dict[str, Any] | None) -> Markup 
     return curve(points, say("live.loss"), say("live.loss_hint"), mark)
 
 
-def _launch(launch: dict[str, Any] | None, steps: list[dict[str, Any]]) -> Markup | None:
-    """In words: what the adapter found in the subject, and whether the picture jumped."""
+def _launch(launch: dict[str, Any] | None, awaited: bool) -> Markup | None:
+    """In words: what the adapter found in the subject; before that, what it is at."""
     if launch is None:
-        return el("p", say("live.before_launch"), class_="aside") if steps else None
+        return el("p", say("live.before_launch"), class_="aside") if awaited else None
     directions = launch["directions"]
     chosen = max((len(row["index"]) for row in directions.values()), default=0)
     text = say("live.launch", step=launch["step"], layers=launch["layers"], directions=chosen)

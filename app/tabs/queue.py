@@ -24,7 +24,7 @@ MOST = 200
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
     studio = desk.studio
-    shown, problem = panel(elem_classes="queue"), gr.HTML(padding=False)
+    problem = gr.HTML(padding=False)
     with gr.Column(visible=False) as changing:
         gr.Markdown(say("queue.change_lead"))
         job_id = gr.Textbox(visible=False)
@@ -33,6 +33,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             submit = gr.Button(say("queue.submit"), variant="primary")
             close = gr.Button(say("photo.close"))
         change_problem = gr.HTML(padding=False)
+    shown = panel(elem_classes="queue")
     seen, timer = gr.State(""), gr.Timer(SECONDS)
 
     def look(mark: str) -> list[Any] | Any:

@@ -40,8 +40,10 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             say("subjects.add"), file_count="multiple", file_types=TYPES, scale=1
         )
     more_problem = gr.HTML(padding=False)
+    above = gr.Column()
     cards = panel(elem_classes="cards")
-    build_photo(desk, subject, cards)
+    with above:
+        build_photo(desk, subject, cards)
     build_editing(desk, subject, cards)
 
     _wire_new(desk, form, base, (train, keep), [subject, cards], problem)

@@ -13,6 +13,7 @@ from app.tabs.choices import refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, said, to_address, when
 from app.tabs.drawn import download
 from app.tabs.markup import Markup, button, el, empty, join, picture, table
+from app.tabs.numbers import whole_number
 from app.tabs.words import say
 from trainer.errors import UserError
 
@@ -38,7 +39,8 @@ def build_blind(desk: Desk, tab: gr.Tab) -> None:
         asked = said(event)
         if asked.get("do") == "tally":
             return tally_page(studio, test_id)
-        studio.vote(test_id, int(asked["file"]), cast(Choice, asked["choice"]))
+        number = whole_number(say("blind.pairs"), asked.get("file", ""))
+        studio.vote(test_id, number or 0, cast(Choice, asked.get("choice", "")))
         return blind_page(studio, test_id)
 
     def attach(request: gr.Request) -> list[Any]:

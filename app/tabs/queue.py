@@ -50,11 +50,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return [gr.Column(visible=True), job.id, text, *desk.stay()]
 
     def duplicate(source: str, text: str) -> list[Any]:
-        try:
-            changes = json.loads(text)
-        except ValueError as error:
-            raise ConfigError(say("queue.no_json", error=error)) from error
-        job = studio.duplicate(source, changes)
+        job = studio.duplicate(source, _read_request(text))
         return [gr.Column(visible=False), *desk.show(job)]
 
     timer.tick(look, seen, [shown, seen], **QUIET)
@@ -63,6 +59,16 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     pressed.then(look, seen, [shown, seen], **QUIET)
     when(submit.click, duplicate, [job_id, request], [changing, *desk.place], change_problem)
     close.click(lambda: gr.Column(visible=False), None, changing, api_visibility="private")
+
+
+def _read_request(text: str) -> dict[str, Any]:
+    try:
+        request = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(say("queue.no_json", error=error)) from error
+    if not isinstance(request, dict):
+        raise ConfigError(say("queue.no_object"))
+    return request
 
 
 def queue_page(studio: Studio) -> Markup:

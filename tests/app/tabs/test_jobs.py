@@ -1,0 +1,71 @@
+"""How a job is shown: what can be done with it, how far it is, and where it stands in the queue."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from app.jobs.records import Job, JobKind, JobState
+from app.studio import Studio
+from app.tabs.jobs import DEEDS, deeds, head, where
+from app.tabs.queue import queue_page, strip
+
+JOB = Job("ab12", JobKind.TRAIN, "duck · lora-tsd", {}, JobState.RUNNING, step=230,
+          total_steps=1000, eta_seconds=240.0, created_at=1.0, started_at=2.0)  # fmt: skip
+
+
+def possible(job: Job) -> set[str]:
+    return set(re.findall(r'data-do="([a-z]+)"', "".join(deeds(job))))
+
+
+def submit(studio: Studio, title: str) -> Job:
+    return studio.queue.submit(JobKind.TRAIN, title, {"subject": "duck"})
+
+
+@pytest.mark.parametrize("state", JobState)
+@pytest.mark.parametrize("kind", JobKind)
+def test_every_button_of_every_job_does_something(kind: JobKind, state: JobState) -> None:
+    offered = possible(replace(JOB, kind=kind, state=state))
+    assert offered and offered <= set(DEEDS)
+
+
+def test_only_a_running_training_can_be_stopped_and_kept() -> None:
+    assert {"keep", "save", "sample", "cancel"} == possible(JOB)
+    assert possible(replace(JOB, kind=JobKind.SCORE)) == {"cancel"}
+
+
+def test_what_failed_can_go_on_and_what_succeeded_cannot() -> None:
+    assert "retry" in possible(replace(JOB, state=JobState.FAILED))
+    assert "retry" not in possible(replace(JOB, state=JobState.SUCCEEDED))
+
+
+def test_what_loses_work_asks_first() -> None:
+    asking = [markup for markup in deeds(JOB) if "data-confirm" in markup]
+    assert len(asking) == 1 and 'data-do="cancel"' in asking[0]
+
+
+def test_a_running_job_says_how_far_and_how_long(studio: Studio) -> None:
+    assert where(studio, JOB) == "getting ready · 230 of 1,000 steps · about 4 min left"
+    assert where(studio, replace(JOB, step=1000)).endswith("finishing")
+
+
+def test_a_title_with_markup_is_text(studio: Studio) -> None:
+    assert "<script>" not in head(studio, replace(JOB, title="<script>alert(1)</script>"))
+
+
+def test_the_queue_says_what_to_do_while_it_is_empty(studio: Studio) -> None:
+    assert "Whatever you start" in queue_page(studio)
+    assert "Nothing runs" in strip(studio)
+
+
+def test_waiting_jobs_stand_in_the_order_in_which_they_will_run(studio: Studio) -> None:
+    first, second = submit(studio, "first"), submit(studio, "second")
+    assert "2 waiting" in strip(studio)
+    DEEDS["sooner"](studio, second.id)
+    page = queue_page(studio)
+    assert page.index("second") < page.index("first")
+    DEEDS["cancel"](studio, first.id)
+    assert studio.job(first.id).state is JobState.CANCELLED
+    assert "1 waiting" in strip(studio)

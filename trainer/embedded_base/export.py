@@ -14,6 +14,8 @@ from trainer.embedded_base.config import BaseConfig
 from trainer.embedded_base.tokenizer import save_tokenizer
 
 MAX_FILE_BYTES = 15_000_000
+MAX_SHARD_BYTES = 14_500_000
+"""Of tensors; a file's header comes on top."""
 MAX_TOTAL_BYTES = 36_000_000
 
 
@@ -59,7 +61,7 @@ def export(config: BaseConfig) -> None:
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         shutil.rmtree(config.paths.pipeline / part, ignore_errors=True)  # of another sharding
     pipe.to(dtype=torch.float16).save_pretrained(
-        config.paths.pipeline, max_shard_size=MAX_FILE_BYTES
+        config.paths.pipeline, max_shard_size=MAX_SHARD_BYTES
     )
     for name in ("tokenizer", "tokenizer_2"):
         save_tokenizer(pipe.tokenizer, config.paths.pipeline / name, vocabulary_words())

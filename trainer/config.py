@@ -224,8 +224,8 @@ _DEMO = DreamBoothConfig(
     photos=BUNDLED_SUBJECT,
     base=EMBEDDED_BASE,
     adapter=AdapterConfig(rank=8, alpha=8),
-    optim=OptimConfig(steps=1000, learning_rate=1e-3),
-    preview=PreviewConfig(every=250, guidance_scale=3.0),
+    optim=OptimConfig(steps=400, learning_rate=5e-4),
+    preview=PreviewConfig(every=100, guidance_scale=3.0),
 )
 _PAPER = DreamBoothConfig(
     adapter=AdapterConfig(rank=4, alpha=4, prelaunch_steps=100),

@@ -33,7 +33,7 @@ def finished(
 
 def test_with_no_run_to_go_by_it_says_so_and_is_wide(workspace: Workspace) -> None:
     found = estimate(DEMO, 5, workspace)
-    assert found.steps == 1000 and found.high / found.low > 4
+    assert found.steps == 400 and found.high / found.low > 4
     assert "measured on two CPU cores" in found.basis
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from app.studio import Studio
-from app.tabs.figures import Point, named_points
+from app.tabs.figures import named_points
 from app.tabs.markup import Markup, el, empty, join, note, picture, table
 from app.tabs.words import say
 from eval.report import TITLES
 
-CURVE_MEASURES = ("clip_i", "dino", "similarity")
+LIKENESS = (
+    "clip_i_held_out", "clip_i", "dino_held_out", "dino", "similarity_held_out", "similarity",
+)  # fmt: skip
+"""What the curve shows of likeness: the first that was measured, as in eval.score_checkpoints."""
 
 
 def scorecard(studio: Studio, run: str | None) -> Markup:
@@ -41,10 +44,13 @@ def _scorer(scores: dict[str, Any], scorer: dict[str, Any]) -> Markup:
         return note(
             say("scores.unavailable", name=scorer["name"], reason=scorer["reason"]), "warning"
         )
-    head = [say(f"scores.{name}") for name in ("measure", "n", "adapter", "base", "difference",
-                                               "real", "good")]  # fmt: skip
-    rows = [_row(row) for row in scores["scores"] if row["scorer"] == scorer["name"]]
-    return table(head, rows, caption=scorer["name"])
+    return _table(scorer["name"], scores["scores"])
+
+
+def _table(scorer: str, rows: list[dict[str, Any]]) -> Markup:
+    names = ("measure", "n", "adapter", "base", "difference", "real", "good")
+    head = [say(f"scores.{name}") for name in names]
+    return table(head, [_row(row) for row in rows if row["scorer"] == scorer], caption=scorer)
 
 
 def _row(row: dict[str, Any]) -> list[object]:
@@ -66,29 +72,27 @@ def _number(score: dict[str, Any] | None, signed: bool = False) -> Markup:
 
 
 def _curve(studio: Studio, run: str) -> Markup | None:
-    """Fidelity against editability, checkpoint by checkpoint."""
+    """Likeness against obedience, checkpoint by checkpoint; each one's scores folded away."""
     found = studio.curve(run)
-    points = found["points"] if found else []
-    measure = next((name for name in CURVE_MEASURES if points and points[0].get(name)), None)
-    if found is None or measure is None:
+    if found is None:
         return None
-    best = found.get("best") or {}
+    points, best = found["points"], found["best"]
+    measure = next(name for name in LIKENESS if name in points[0])
     shown = [
-        (_point(row, measure), _name(row), row["checkpoint"] == best.get("checkpoint"))
-        for row in points
+        (
+            (100 * point["clip_t"], 100 * point[measure]),
+            str(point["checkpoint"]),
+            point["checkpoint"] == best["checkpoint"],
+        )
+        for point in points
     ]
-    across = say("scores.curve_axes", measure=TITLES[measure], n=len(points))
-    reason = el("p", best["reason"], class_="aside") if best.get("reason") else None
-    return join([named_points(shown, say("scores.curve"), across), reason])
+    title = TITLES[measure.removesuffix("_held_out")]
+    across = say("scores.curve_axes", measure=title, n=len(points))
+    reason = el("p", say("scores.best", step=best["checkpoint"], reason=best["reason"]))
+    return join([named_points(shown, say("scores.curve"), across), reason, *map(_folded, points)])
 
 
-def _point(row: dict[str, Any], measure: str) -> Point:
-    return 100 * _value(row["clip_t"]), 100 * _value(row[measure])
-
-
-def _value(score: Any) -> float:
-    return float(score["value"] if isinstance(score, dict) else score)
-
-
-def _name(row: dict[str, Any]) -> str:
-    return say("scores.end") if row["checkpoint"] is None else str(row["checkpoint"])
+def _folded(point: dict[str, Any]) -> Markup:
+    summary = el("summary", say("scores.checkpoint", step=point["checkpoint"]))
+    names = dict.fromkeys(row["scorer"] for row in point["scores"])
+    return el("details", summary, *(_table(name, point["scores"]) for name in names))

@@ -105,12 +105,17 @@ def test_a_scorer_that_is_not_there_says_why_as_text(studio: Studio, run: Run) -
 
 def test_the_best_checkpoint_is_marked_with_its_reason(studio: Studio, run: Run) -> None:
     write_json(run.scores, scores_of(run))
-    points = [{"checkpoint": step, "clip_t": score(0.3 + step / 100), "clip_i": score(0.6)}
-              for step in (3, 5)]  # fmt: skip
+    rows = scores_of(run)["scores"]
+    points = [
+        {"checkpoint": step, "clip_t": 0.3 + step / 100, "clip_i": 0.6, "scores": rows}
+        for step in (3, 5)
+    ]
     best = {"checkpoint": 5, "reason": "as like, more obedient"}
     write_json(run.path / "curve.json", {"points": points, "best": best})
     page = scorecard(studio, run.path.name)
-    assert page.count('class="best"') == 1 and "as like, more obedient" in page
+    assert page.count('class="best"') == 1
+    assert "Best: step 5, as like, more obedient." in page
+    assert "Scores at step 3" in page and "Scores at step 5" in page
 
 
 def test_an_unscored_run_says_what_to_press(studio: Studio, run: Run) -> None:

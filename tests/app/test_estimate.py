@@ -40,7 +40,7 @@ def test_with_no_run_to_go_by_it_says_so_and_is_wide(workspace: Workspace) -> No
 def test_runs_like_it_decide_by_steps_and_what_is_beside_them(workspace: Workspace) -> None:
     finished(workspace, "a-1", DEMO, step=0.5, beside=30)
     found = estimate(DEMO, 5, workspace)
-    assert round(found.seconds) == 1000 * 0.5 + 30
+    assert round(found.seconds) == 400 * 0.5 + 30
     assert found.low < found.seconds < found.high < 2 * found.seconds
     assert (found.memory_gib, found.basis) == (1.5, "from the last 1 run like this one")
 

@@ -45,8 +45,10 @@ class Person:
     faults: list[str] = field(default_factory=list)
 
     def visit(self, query: str = "") -> None:
+        """Open the page and wait until it is filled; only then its tabs stay where they are."""
         self.page.goto(self.site.url + query)
-        expect(self.page.get_by_role("heading", name="Dashbooth")).to_be_visible()
+        expect(self.page.locator("#strip").locator("p, button").first).to_be_visible()
+        expect(self.page.locator("#tabs").get_by_role("tab").first).to_be_visible()
 
     def open_tab(self, name: str) -> None:
         """From the row, or from the menu that holds what finds no room in it."""

@@ -22,8 +22,9 @@ class News:
     _events: list[tuple[str, Row]] = field(default_factory=list)
     _progress: Row | None = None
     _progress_at: float = float("-inf")
-    _first: tuple[float, int] | None = None
-    """Time and step of the attempt's first progress: the rate is its own, not the last one's."""
+    _first: tuple[float, int, int] | None = None
+    """Time, step and total when this count began: training has another rate than drawing, and this
+    attempt another than the last one."""
 
     def add(self, rows: Iterable[Row], now: float) -> None:
         """Take in rows of events.jsonl."""
@@ -31,7 +32,7 @@ class News:
             kind, data = row["kind"], {name: row[name] for name in row if name != "kind"}
             if kind == "progress":
                 self._progress = data
-                self._first = self._first or (now, _count(data, "step"))
+                self._begin_count(now, _count(data, "step"), _count(data, "total"))
             else:
                 self._events.append((kind, data))
             if kind == "run":
@@ -39,6 +40,10 @@ class News:
             elif kind == "checkpoint" and _count(data, "step") > self.checkpoint:
                 self.checkpoint = _count(data, "step")
                 self._values |= {"checkpoint": self.checkpoint, "fruitless": 0}
+
+    def _begin_count(self, now: float, step: int, total: int) -> None:
+        if self._first is None or self._first[2] != total:
+            self._first = (now, step, total)
 
     def pending(self, now: float, last: bool = False) -> tuple[Row, list[tuple[str, Row]]]:
         """Values of the job's row and events to store now. They stay until `stored` is called."""
@@ -57,7 +62,7 @@ class News:
 
     def _progress_values(self, progress: Row, now: float) -> Row:
         step, total = _count(progress, "step"), _count(progress, "total")
-        began, first = self._first or (now, step)
+        began, first, _ = self._first or (now, step, total)
         eta = (total - step) * (now - began) / (step - first) if step > first else None
         return {"step": step, "total_steps": total, "eta_seconds": eta}
 

@@ -50,6 +50,15 @@ def test_time_left_is_at_the_rate_of_this_attempt() -> None:
     assert news.pending(10.0)[0]["eta_seconds"] == 20.0
 
 
+def test_time_left_to_draw_does_not_count_the_time_of_training() -> None:
+    news = News(checkpoint=0)
+    news.add([progress(1)], 0.0)
+    news.add([{"kind": "progress", "step": 0, "total": 30, "phase": "draw"}], 500.0)
+    assert news.pending(500.0)[0]["eta_seconds"] is None
+    news.add([{"kind": "progress", "step": 10, "total": 30, "phase": "draw"}], 505.0)
+    assert news.pending(505.0)[0]["eta_seconds"] == 10.0
+
+
 def test_what_was_not_stored_is_told_again() -> None:
     news = News(checkpoint=0)
     news.add([{"kind": "run", "run": "duck-1"}, progress(1)], 0.0)

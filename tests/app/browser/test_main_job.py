@@ -32,7 +32,7 @@ def _train_and_come_back(person: Any, browser: Browser) -> None:
     person.train("Duck", STEPS)
     expect(page).to_have_url(re.compile("job="))
     person.wait_for_progress(f"of {STEPS} steps")
-    page.reload()
+    person.visit(page.url.removeprefix(person.site.url))
     expect(person.watched.get_by_role("heading", name="Duck · lora-tsd")).to_be_visible()
     phone = browser.new_context(**PHONE).new_page()
     phone.goto(page.url)

@@ -21,7 +21,7 @@ from trainer.errors import UserError
 def build_blind(desk: Desk, tab: gr.Tab) -> None:
     """A part of the Compare tab. The test's id is in the address, so a reload goes on."""
     studio = desk.studio
-    with gr.Accordion(say("blind.title"), open=False, elem_classes="blind"):
+    with gr.Accordion(say("blind.title"), open=False, elem_classes="blind") as part:
         gr.Markdown(say("blind.lead"))
         with gr.Row(equal_height=False):
             runs = gr.Dropdown([], label=say("blind.runs"), multiselect=True, scale=4)
@@ -45,12 +45,14 @@ def build_blind(desk: Desk, tab: gr.Tab) -> None:
 
     def attach(request: gr.Request) -> list[Any]:
         test_id = dict(request.query_params).get("blind", "")
-        return [test_id, blind_page(studio, test_id)] if test_id else [gr.skip(), gr.skip()]
+        if not test_id:
+            return [gr.skip(), gr.skip(), gr.skip()]
+        return [gr.Accordion(open=True), test_id, blind_page(studio, test_id)]
 
     when(start.click, begin, [runs, pairs], [test, shown], problem)
     when(shown.click, vote, [test], [shown], problem)
     test.change(None, test, None, js=to_address("blind"))
-    desk.page.load(attach, None, [test, shown], **QUIET)
+    desk.page.load(attach, None, [part, test, shown], **QUIET)
     desk.on_show(tab, lambda now: refreshed(run_choices(studio), now or []), runs, runs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from app.jobs.records import Job
@@ -45,10 +46,15 @@ def download(path: Path, label: str) -> Markup:
 
 
 def _prompt(prompt: str, views: Sequence[PictureView]) -> Markup:
-    """Pictures of one prompt, seed by seed: what the base alone draws comes first."""
+    """Pictures of one prompt, seed by seed: side by side, what the base alone draws first."""
     by_seed = sorted(views, key=lambda view: (view.seed, not view.base, view.scale))
-    shown = [el("li", picture(view.path, _alt(view)), _legend(view)) for view in by_seed]
-    return el("section", el("h4", prompt), el("ul", *shown, class_="pictures"))
+    seeds = (_seed(list(same)) for _, same in groupby(by_seed, lambda view: view.seed))
+    return el("section", el("h4", prompt), el("ul", *seeds, class_="seeds"))
+
+
+def _seed(views: Sequence[PictureView]) -> Markup:
+    shown = (el("figure", picture(view.path, _alt(view)), _legend(view)) for view in views)
+    return el("li", *shown)
 
 
 def _alt(view: PictureView) -> str:
@@ -61,8 +67,7 @@ def _legend(view: PictureView) -> Markup:
     step = say("draw.at_step", step=view.checkpoint) if view.checkpoint else None
     scores = [f"{TITLES.get(name, name)} {100 * value:.0f}" for name, value in view.scores.items()]
     words = [by, say("draw.seed", seed=view.seed), step, *scores]
-    return el("span", " · ".join(word for word in words if word),
-              class_="legend base" if view.base else "legend")  # fmt: skip
+    return el("figcaption", " · ".join(word for word in words if word))
 
 
 def history_list(studio: Studio) -> Markup:

@@ -48,6 +48,11 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     def show(name: str | None) -> list[Any]:
         return [scorecard(studio, name), export_links(name)]
 
+    def follow(job_id: str, current: str | None) -> list[Any]:
+        """The run of the job that has just ended."""
+        name = studio.job(job_id).run if job_id else current
+        return [name, *show(name)]
+
     def fill(current: str | None) -> list[Any]:
         choices = run_choices(studio)
         return [refreshed(choices, current), *show(kept(choices, current))]
@@ -60,5 +65,5 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     when(start.click, score, [run, seeds, prompts, checkpoints], desk.place, problem)
     when(files.click, remove, [run], shown, file_problem)
     run.input(show, run, [card, files], **QUIET)
-    done.change(show, run, [card, files], **QUIET)
+    done.change(follow, [desk.watched[JobKind.SCORE], run], shown, **QUIET)
     desk.on_show(tab, fill, run, shown)

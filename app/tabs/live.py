@@ -30,17 +30,29 @@ def training_body(studio: Studio, job: Job) -> Markup | None:
         return None
     steps = [row for row in rows if row["kind"] == "step"]
     launch = next((row for row in rows if row["kind"] == "launch"), None)
-    parts = [_previews(pictures), _loss(steps, launch), _launch(launch, awaited), _numbers(steps)]
+    newest, earlier = _previews(pictures)
+    parts = [newest, _loss(steps, launch), _launch(launch, awaited), _numbers(steps), earlier]
     return el("div", *parts, class_="live")
 
 
-def _previews(pictures: Sequence[Path]) -> Markup | None:
-    """The newest first, large; the earlier ones after it."""
+def _previews(pictures: Sequence[Path]) -> tuple[Markup | None, Markup | None]:
+    """Those of the newest step, large; and all earlier ones, small, the newest first."""
+    by_step: dict[int, list[Path]] = {}
+    for path in sorted(pictures):
+        by_step.setdefault(_step_and_seed(path)[0], []).append(path)
+    newest, *earlier = [by_step[step] for step in sorted(by_step, reverse=True)] or [[]]
+    return (
+        _gallery(say("live.previews"), newest, "pictures"),
+        _gallery(
+            say("live.earlier"), [path for paths in earlier for path in paths], "pictures small"
+        ),
+    )
+
+
+def _gallery(title: str, pictures: Sequence[Path], kind: str) -> Markup | None:
     if not pictures:
         return None
-    newest_first = sorted(pictures, key=lambda path: (-_step_and_seed(path)[0], path.name))
-    shown = (_preview(path) for path in newest_first)
-    return el("section", el("h4", say("live.previews")), el("ul", *shown, class_="pictures"))
+    return el("section", el("h4", title), el("ul", *map(_preview, pictures), class_=kind))
 
 
 def _preview(path: Path) -> Markup:

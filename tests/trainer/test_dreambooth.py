@@ -153,9 +153,9 @@ def test_launch_comes_at_the_same_step_with_the_same_directions(
     ]
     assert launches[0]["step"] == launches[1]["step"] == LAUNCH
     mine, theirs = (launch["directions"] for launch in launches)
-    same = [mine[path]["index"] == theirs[path]["index"] for path in theirs]
+    shared = [len({*mine[path]["index"]} & {*theirs[path]["index"]}) for path in theirs]
     # Sums in another order round otherwise: a tie of two change rates may turn, no more.
-    assert sum(same) >= 0.95 * len(same)
+    assert sum(shared) >= 0.95 * sum(len(row["index"]) for row in theirs.values())
     assert losses(run) == pytest.approx(losses(straight), rel=1e-4)
 
 

@@ -96,7 +96,7 @@ class Person:
     def choose(self, label: str, *options: str) -> None:
         self.page.get_by_label(label, exact=True).locator("visible=true").click()
         for option in options:
-            self.page.get_by_role("option", name=option).click()
+            self.page.get_by_role("option", name=option, exact=True).click()
         self.page.keyboard.press("Escape")
 
     def press(self, name: str) -> None:

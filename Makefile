@@ -8,8 +8,7 @@ demo: install
 	$(BIN)/python -m eval.demo
 
 test: install lint
-	$(BIN)/python -m pytest --ignore=tests/app/browser
-	$(BIN)/python -m pytest tests/app/browser  # apart: its event loop is in the way of others
+	$(BIN)/python -m pytest
 
 test-slow: install
 	$(BIN)/python -m pytest --slow -m slow

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import tyro
 
 from app.auth import Access, new_password
 from app.jobs.engine import Queue
+from app.jobs.processes import ROOT, stop_on_signals
 from app.tokens import Tokens
 from app.workspace import Workspace
 from trainer.command_line import run_command
@@ -30,7 +29,6 @@ from trainer.errors import ConfigError
 if TYPE_CHECKING:
     import gradio as gr
 
-ROOT = Path(__file__).resolve().parent
 PASSWORD_VARIABLE = "DASHBOOTH_PASSWORD"
 GRACE_SECONDS = 60
 """For a running job to save a checkpoint when the studio is stopped."""
@@ -65,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def launch(config: LaunchConfig) -> None:
     """Serve until Ctrl-C or SIGTERM; no process is left behind."""
     _check_free(config.host, config.port)
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     workspace = Workspace(config.workspace.resolve()).make()
     password, made = _password(config)
     access = Access(Tokens(workspace), password)
@@ -187,13 +185,6 @@ def _check_free(host: str, port: int) -> None:
             f"--host {host} --port {port}: cannot listen there ({error}). If the studio runs "
             "already, open it in the browser; else give another --port."
         ) from error
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 if __name__ == "__main__":

@@ -50,6 +50,14 @@ def resolve(workspace: Workspace, base: str) -> str:
     return str(workspace.root / base) if base.startswith(_OWN) else base
 
 
+def hub_repos() -> frozenset[CachedRepoInfo]:
+    """What was downloaded from the hub; nothing where there is no cache yet."""
+    try:
+        return scan_cache_dir().repos
+    except CacheNotFound:
+        return frozenset()
+
+
 def _embedded() -> BaseChoice:
     size = _gigabytes(ASSETS / "embedded_base")
     return BaseChoice(
@@ -65,11 +73,7 @@ def _own(workspace: Workspace) -> Iterator[BaseChoice]:
 
 
 def _downloaded() -> Iterator[BaseChoice]:
-    try:
-        repos = scan_cache_dir().repos
-    except CacheNotFound:
-        return
-    for repo in sorted(repos, key=lambda repo: repo.repo_id):
+    for repo in sorted(hub_repos(), key=lambda repo: repo.repo_id):
         if repo.repo_type == "model" and _has_sdxl(repo):
             label = KNOWN.get(repo.repo_id, repo.repo_id)
             yield BaseChoice(repo.repo_id, label, "downloaded", repo.size_on_disk / 1e9, "")

@@ -23,6 +23,7 @@ from PIL import Image
 
 from app.blind_pairs import Choice, Pair, Place, Standing, choose_pairs, standings
 from app.requests import check_name
+from app.runs import read_json
 from app.workspace import Workspace
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import whole_file, write_json
@@ -128,10 +129,9 @@ class BlindTests:
 
     def test(self, test_id: str) -> BlindTest:
         """The test with its hidden names; ArtifactError where there is none."""
-        try:
-            values = json.loads((self._folder(test_id) / "test.json").read_text("utf-8"))
-        except OSError as error:
-            raise ArtifactError(f"There is no blind test {test_id!r}. Start one first.") from error
+        values = read_json(self._folder(test_id) / "test.json")
+        if values is None:
+            raise ArtifactError(f"There is no blind test {test_id!r}. Start one first.")
         pairs = tuple(Pair(**row) for row in values["pairs"])
         return BlindTest(values["id"], tuple(values["runs"]), pairs)
 
@@ -169,12 +169,11 @@ class BlindTests:
 
 def _scored_pictures(run: Run) -> dict[Place, Path]:
     """What scoring drew with the adapter, by prompt and seed, of what is still there."""
-    try:
-        scores = json.loads(run.scores.read_text("utf-8"))
-    except OSError as error:
+    scores = read_json(run.scores)
+    if scores is None:
         raise ArtifactError(
             f"{run.path.name} is not scored yet, so there are no pictures to compare. Score it."
-        ) from error
+        )
     entries = scores["pictures"]["adapter"]
     found = {(entry["prompt"], entry["seed"]): run.path / entry["path"] for entry in entries}
     return {place: path for place, path in found.items() if path.is_file()}

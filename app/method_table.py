@@ -6,7 +6,6 @@ of its own scores (over prompts); with more, `sd` is the spread over seeds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from math import prod
 from statistics import fmean, stdev
@@ -14,6 +13,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from app.runs import read_json
+from eval.report import measure_name
 from trainer.errors import ArtifactError
 from trainer.run import Run
 
@@ -50,10 +51,8 @@ def _row(method: str, runs: Sequence[Run]) -> dict[str, Any]:
 
 def _read_scores(run: Run) -> list[dict[str, Any]]:
     """The rows of scores.json; none where it is not scored."""
-    if not run.scores.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(run.scores.read_text("utf-8"))["scores"]
-    return rows
+    scores = read_json(run.scores)
+    return scores["scores"] if scores else []
 
 
 def _scores(scored: Sequence[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
@@ -62,14 +61,10 @@ def _scores(scored: Sequence[list[dict[str, Any]]]) -> dict[str, dict[str, Any]]
     for rows in scored:
         first: dict[str, dict[str, Any]] = {}
         for row in rows:
-            first.setdefault(_name(row), row["adapter"])
+            first.setdefault(measure_name(row), row["adapter"])
         for name, score in first.items():
             found.setdefault(name, []).append(score)
     return {name: _score(values) for name, values in found.items()}
-
-
-def _name(row: dict[str, Any]) -> str:
-    return str(row["measure"]) + ("_held_out" if row["against"] == "held-out photos" else "")
 
 
 def _score(scores: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Runs:
 
     def curve(self, name: str) -> dict[str, Any] | None:
         """curve.json: a point a checkpoint, and the best with the reason."""
-        return read_json(self.open(name).path / "curve.json")
+        return read_json(self.open(name).curve)
 
     def picture(self, name: str, path: str) -> Path:
         """A picture of the run by its relative path; only files that are there are known."""

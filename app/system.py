@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
-from huggingface_hub import CacheNotFound, scan_cache_dir
 
+from app.bases import hub_repos
 from app.jobs.records import Job
 from app.jobs.store import WorkerRow
 from app.views import CacheView, GpuView, SystemView
@@ -103,11 +103,7 @@ def _own_caches(workspace: Workspace) -> list[CacheView]:
 
 
 def _hub_caches() -> list[CacheView]:
-    try:
-        repos = scan_cache_dir().repos
-    except CacheNotFound:
-        return []
-    return [CacheView(repo.repo_id, repo.size_on_disk, deletable=False) for repo in repos]
+    return [CacheView(repo.repo_id, repo.size_on_disk, deletable=False) for repo in hub_repos()]
 
 
 def _bytes(folder: Path) -> int:

@@ -29,6 +29,14 @@ TABS = {
     "queue": queue.build,
     "system": system.build,
 }
+SETTLE = """(name) => {
+  const settle = () => {
+    const tab = document.querySelector(`#tabs [data-tab-id="${name}"]`);
+    if (tab.ariaSelected === "false" && !navigator.userActivation.hasBeenActive) tab.click();
+  };
+  [300, 1000, 3000].forEach((wait) => setTimeout(settle, wait));
+}"""
+"""Gradio loses a selection that comes while its tabs are being mounted: insist until it holds."""
 
 
 def build_ui(studio: Studio) -> gr.Blocks:
@@ -41,7 +49,7 @@ def build_ui(studio: Studio) -> gr.Blocks:
         problem = gr.HTML(padding=False)
         address = gr.Textbox(visible="hidden")
         watched = {kind: gr.Textbox(visible="hidden") for kind in JobKind}
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             desk = Desk(studio, page, tabs, address, watched)
             for name, build in TABS.items():
                 with gr.Tab(say(f"tab.{name}"), id=name) as tab:
@@ -81,9 +89,12 @@ def _wire_address(desk: Desk) -> None:
 
     def attach(request: gr.Request) -> list[Any]:
         asked = dict(request.query_params)
-        return attached(desk, asked.get("job", ""), asked.get("tab", ""))
+        updates = attached(desk, asked.get("job", ""), asked.get("tab", ""))
+        return [updates[0].selected, *updates]
 
-    desk.page.load(attach, None, desk.place, **QUIET)
+    wanted = gr.Textbox(visible="hidden")
+    desk.page.load(attach, None, [wanted, *desk.place], **QUIET)
+    wanted.change(None, wanted, None, js=SETTLE)
     desk.address.change(None, desk.address, None, js=to_address("job"))
 
 

@@ -20,7 +20,7 @@ import tyro
 
 from eval.score_config import ScoreConfig
 from eval.score_subject import score_subject
-from eval.scores import Score, score
+from eval.scores import MOST_LOST, Score, score
 from trainer.command_line import run_command
 from trainer.config import DreamBoothConfig, preset
 from trainer.dreambooth import resume, train
@@ -38,8 +38,6 @@ MEASURES = {
     ("clip_t", "prompts"): "CLIP-T, prompts",
 }
 """What is compared: measure and reference in scores.json, and its title."""
-MOST_LOST = 0.02
-"""How much CLIP-T an adapter may cost."""
 
 
 @dataclass(frozen=True)

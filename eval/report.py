@@ -17,12 +17,21 @@ TITLES = {
     "diversity": "diversity",
     "leakage": "leakage",
 }
+LIKENESS = (
+    "clip_i_held_out", "clip_i", "dino_held_out", "dino", "similarity_held_out", "similarity",
+)  # fmt: skip
+"""Names of `measure_name` that tell likeness to the subject, the most telling first."""
 HEADER = ("measure", "n", "adapter", "base", "adapter − base", "real photos")
 LEGEND = (
     "CLIP-T: picture and prompt. CLIP-I, DINO, similarity: picture and photos. Diversity: among",
     "the pictures of one prompt. Leakage: similarity though the prompt lacks the unique token;",
     "a difference of 0 is best. All × 100, [95 % interval].",
 )
+
+
+def measure_name(row: dict[str, Any]) -> str:
+    """The measure of a row of scores.json, `<measure>_held_out` where held-out photos are meant."""
+    return str(row["measure"]) + ("_held_out" if row["against"] == "held-out photos" else "")
 
 
 def table(scores: dict[str, Any]) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 
 import tyro
 
-from eval.report import TITLES
+from eval.report import LIKENESS, TITLES, measure_name
 from eval.score_config import ScoreConfig, ScoreWatch
 from eval.score_subject import score_subject
+from eval.scores import MOST_LOST
 from trainer.checkpoints import kept_steps
 from trainer.command_line import run_command
 from trainer.files import write_json
@@ -24,8 +25,6 @@ from trainer.generator import Generator
 from trainer.run import Run, open_run
 
 FORMAT = 1
-MOST_LOST = 0.02
-"""How much CLIP-T a point may cost against the base and still be the best one."""
 
 
 def score_checkpoints(config: ScoreConfig, watch: ScoreWatch | None = None) -> dict[str, Any]:
@@ -50,8 +49,7 @@ def _point(step: int, scores: dict[str, Any]) -> dict[str, Any]:
     """The means by measure, `<measure>_held_out` against held-out photos, and all rows."""
     means: dict[str, float] = {}
     for row in scores["scores"]:
-        held_out = "_held_out" if row["against"] == "held-out photos" else ""
-        means.setdefault(row["measure"] + held_out, row["adapter"]["value"])
+        means.setdefault(measure_name(row), row["adapter"]["value"])
     lost = next((-row["difference"]["value"] for row in scores["scores"]
                  if row["measure"] == "clip_t"), 0.0)  # fmt: skip
     return {"checkpoint": step, **means, "clip_t_lost": lost, "scores": scores["scores"]}
@@ -59,12 +57,7 @@ def _point(step: int, scores: dict[str, Any]) -> dict[str, Any]:
 
 def best(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The point most like the subject among those that still follow their prompts."""
-    fidelity = next(
-        name
-        for name in ("clip_i_held_out", "clip_i", "dino_held_out", "dino", "similarity_held_out",
-                     "similarity")
-        if name in points[0]
-    )  # fmt: skip
+    fidelity = next(name for name in LIKENESS if name in points[0])
     faithful = [point for point in points if point["clip_t_lost"] <= MOST_LOST]
     if not faithful:
         chosen = min(points, key=lambda point: point["clip_t_lost"])

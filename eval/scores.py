@@ -31,6 +31,8 @@ Unit = Literal["prompts", "pictures", "photos", "subjects"]
 
 RESAMPLES = 2000
 LEVEL = 0.95
+MOST_LOST = 0.02
+"""How much CLIP-T an adapter may cost against its base."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.workspace import Workspace
 from trainer.errors import ConfigError, UserError
 
 SCHEMA = "dashbooth"
@@ -159,7 +160,7 @@ def engine_url(url: sa.URL) -> str:
 
 def queue_folder(workspace: Path) -> Path:
     """Databases, and the locks that keep two workers from being one."""
-    folder = workspace.resolve() / "queue"
+    folder = Workspace(workspace.resolve()).queue
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

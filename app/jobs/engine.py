@@ -32,9 +32,7 @@ _WAITING = sa.or_(
     sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now()),
 )
 """Queued, or running on a machine that died."""
-_MAY_RETRY = jobs.c.state.in_(
-    [JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.QUARANTINED]
-)
+_MAY_RETRY = jobs.c.state.in_([state for state in JobState if state.retriable])
 
 
 class Queue:

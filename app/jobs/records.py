@@ -32,6 +32,11 @@ class JobState(StrEnum):
         """Whether nothing happens any more unless a person retries."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
+    @property
+    def retriable(self) -> bool:
+        """Whether there is something to try again: it ended, and not well."""
+        return self.final and self is not JobState.SUCCEEDED
+
 
 class Wish(StrEnum):
     """What a person may ask of a running job, beside cancelling it."""

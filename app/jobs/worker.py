@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +25,13 @@ from app.jobs.database import DatabaseError, engine_url, queue_folder
 from app.jobs.engine import Queue
 from app.jobs.orders import Orders
 from app.jobs.policy import Policy
-from app.jobs.processes import ROOT, ProcessName, become_subreaper, kill_descendants
+from app.jobs.processes import (
+    ROOT,
+    ProcessName,
+    become_subreaper,
+    kill_descendants,
+    stop_on_signals,
+)
 from app.jobs.reconcile import reconcile, show_end, show_life
 from app.jobs.records import JobKind
 from app.jobs.slots import device_of, run_slots, slot_numbers
@@ -204,14 +209,6 @@ def only_worker(config: WorkerConfig) -> Iterator[None]:
                 "another with --slot, or stop that one first."
             ) from taken
         yield
-
-
-def stop_on_signals() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def run_worker(config: WorkerConfig) -> None:

@@ -14,8 +14,6 @@ from app.tabs.figures import progress
 from app.tabs.markup import Markup, button, el, note
 from app.tabs.words import say
 
-RETRIED = (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.QUARANTINED)
-
 DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "cancel": lambda studio, job_id: studio.cancel(job_id, keep=False),
     "keep": lambda studio, job_id: studio.cancel(job_id, keep=True),
@@ -125,4 +123,4 @@ def _possible(job: Job) -> list[str]:
         return ["sample", "save", "keep", "cancel"] if job.kind is JobKind.TRAIN else ["cancel"]
     if job.state is JobState.QUEUED:
         return ["sooner", "later", "cancel"]
-    return ["retry", "rerun", "delete"] if job.state in RETRIED else ["rerun", "delete"]
+    return ["retry", "rerun", "delete"] if job.state.retriable else ["rerun", "delete"]

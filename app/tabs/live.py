@@ -25,14 +25,18 @@ def training_body(studio: Studio, job: Job) -> Markup | None:
     try:
         rows = studio.metrics(job.run)
         pictures = studio.previews(job.run)
-        awaited = job.state is JobState.RUNNING and studio.run(job.run).method != "lora"
+        launch = next((row for row in rows if row["kind"] == "launch"), None)
+        awaited = _awaits_launch(studio, job, job.run) if launch is None else False
     except UserError:
         return None
     steps = [row for row in rows if row["kind"] == "step"]
-    launch = next((row for row in rows if row["kind"] == "launch"), None)
     newest, earlier = _previews(pictures)
     parts = [newest, _loss(steps, launch), _launch(launch, awaited), _numbers(steps), earlier]
     return el("div", *parts, class_="live")
+
+
+def _awaits_launch(studio: Studio, job: Job, run: str) -> bool:
+    return job.state is JobState.RUNNING and studio.run(run).method != "lora"
 
 
 def _previews(pictures: Sequence[Path]) -> tuple[Markup | None, Markup | None]:

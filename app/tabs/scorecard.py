@@ -8,12 +8,7 @@ from app.studio import Studio
 from app.tabs.figures import named_points
 from app.tabs.markup import Markup, el, empty, join, note, picture, table
 from app.tabs.words import say
-from eval.report import TITLES
-
-LIKENESS = (
-    "clip_i_held_out", "clip_i", "dino_held_out", "dino", "similarity_held_out", "similarity",
-)  # fmt: skip
-"""What the curve shows of likeness: the first that was measured, as in eval.score_checkpoints."""
+from eval.report import LIKENESS, TITLES
 
 
 def scorecard(studio: Studio, run: str | None) -> Markup:

@@ -55,12 +55,7 @@ class Person:
         expect(self.page.locator("#tabs").get_by_role("tab").first).to_be_visible()
 
     def open_tab(self, name: str) -> None:
-        """From the row, or from the menu that holds what finds no room in it."""
-        tab = self.page.locator("#tabs").get_by_role("tab", name=name, exact=True)
-        if not tab.is_visible():
-            self.page.locator("#tabs .overflow-menu > button").click()
-            tab = self.page.locator("#tabs .overflow-dropdown button", has_text=name)
-        tab.click()
+        self.page.locator("#tabs").get_by_role("tab", name=name, exact=True).click()
 
     def drop_photos(self, kind: str, name: str) -> None:
         """The photos of a bundled subject and what they show, on the first screen."""
@@ -118,7 +113,7 @@ def photos_of(kind: str) -> list[Path]:
     return sorted((ROOT / "assets" / "subjects" / kind / "photos").glob("*.png"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`python launch.py`, stopped as by Ctrl-C."""
     workspace = tmp_path_factory.mktemp("workspace")
@@ -149,9 +144,10 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
     pytest.fail(f"launch.py does not answer:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; a test fails where it is missing."""
+    """Debian's Chromium; a test fails where it is missing. It goes before other folders' tests: its
+    event loop and driver would be in their way."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

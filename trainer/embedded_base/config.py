@@ -154,13 +154,11 @@ class DenoiserFit(FitConfig):
 class ScorerFit(FitConfig):
     """Contrastive training of the scorer."""
 
-    steps: int = 3000
+    steps: int = 8000
     batch_size: int = 128
     matrix_rate: float = 0.012
     seed: int = 1234
     scenes: int = 96_000
-    go_on: bool = False
-    """Start from the shipped scorer instead of from nothing."""
 
 
 @dataclass(frozen=True)

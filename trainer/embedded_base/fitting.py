@@ -64,8 +64,8 @@ def autocast(config: FitConfig) -> torch.autocast:
 
 
 BORDER_LAYERS = (
-    *("embed", "conv_in", "conv_out", "visual.conv1", "quant_conv", "class_", "positional"),
-    "text_encoder",
+    *("embed", "conv_in", "conv_out", "visual.trunk.stem", "quant_conv", "class_", "positional"),
+    *("text_encoder", "prototypes"),
 )
 """Names of weights that Muon is not meant for: the borders of a net, and the small text towers,
 whose states it inflated."""
@@ -95,6 +95,10 @@ class Fitting:
             torch.optim.AdamW(border, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
         )
         self.border = border
+        self.buffers = {
+            n: t for n, t in model.state_dict().items() if n in dict(model.named_buffers())
+        }
+        """Views of what the net counts as it goes, as batch norms do."""
         self.mean = [p.detach().clone() for p in self.weights]
         self.resume()
 
@@ -148,7 +152,7 @@ class Fitting:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        state = {}
+        state = {f"buffer.{name}": tensor for name, tensor in self.buffers.items()}
         for i, (weight, mean) in enumerate(zip(self.weights, self.mean, strict=True)):
             moments = {"weight": weight.detach(), "mean": mean, **self._moments(weight)}
             state.update({f"{i}.{name}": tensor.contiguous() for name, tensor in moments.items()})
@@ -167,6 +171,8 @@ class Fitting:
         muon, adam = self.optimizers
         hidden = {id(p) for p in muon.param_groups[0]["params"]}
         with torch.no_grad():
+            for name, tensor in self.buffers.items():
+                tensor.copy_(state[f"buffer.{name}"])
             for i, (weight, mean) in enumerate(zip(self.weights, self.mean, strict=True)):
                 weight.copy_(state[f"{i}.weight"])
                 mean.copy_(state[f"{i}.mean"])

@@ -26,6 +26,8 @@ class Rendered:
     pictures: Picture
     """(n, 64, 64, 3)."""
     plans: list[Plan]
+    sprites: list[tuple[int, ...]]
+    """What was pasted into each, as numbers of the composer's atlas."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,15 @@ def _draw_span(seed: int, indices: range) -> Rendered:
 
 def _draw(composer: Composer, seed: int, indices: range) -> Rendered:
     scenes = [composer.scene(seed, index) for index in indices]
-    return Rendered(np.stack([s.picture for s in scenes]), [s.plan for s in scenes])
+    return Rendered(
+        np.stack([s.picture for s in scenes]), [s.plan for s in scenes], [s.sprites for s in scenes]
+    )
 
 
 def _joined(parts: Sequence[Rendered]) -> Rendered:
     pictures = np.concatenate([part.pictures for part in parts])
-    return Rendered(pictures, [plan for part in parts for plan in part.plans])
+    return Rendered(
+        pictures,
+        [plan for part in parts for plan in part.plans],
+        [sprites for part in parts for sprites in part.sprites],
+    )

@@ -49,16 +49,19 @@ class Scene:
 
     picture: Picture
     plan: Plan
+    sprites: tuple[int, ...]
+    """What was pasted, one number a place, as in the atlas."""
 
 
 class Composer:
     """Draws scenes from an atlas."""
 
     def __init__(self, atlas: list[Sprite]) -> None:
-        self.sprites: dict[str, list[Sprite]] = defaultdict(list)
-        for sprite in atlas:
-            self.sprites[sprite.concept].append(sprite)
-        self.concepts = sorted(self.sprites)
+        self.atlas = atlas
+        self.designs: dict[str, list[int]] = defaultdict(list)
+        for number, sprite in enumerate(atlas):
+            self.designs[sprite.concept].append(number)
+        self.concepts = sorted(self.designs)
 
     def plan(self, seed: int, index: int, unseen: bool = False) -> Plan:
         """What scene `index` of the endless set that `seed` decides will show; with `unseen`, of a
@@ -70,10 +73,13 @@ class Composer:
         rng = np.random.default_rng([seed, index])
         plan = self._plan(rng, unseen)
         canvas = background(plan.background, SIDE, rng)
+        sprites = []
         for thing, (x, y, size) in plan.places:
-            paste(canvas, self._sprite(thing, rng), x, y, size, rng)
+            designs = self.designs[thing.concept]
+            sprites.append(designs[rng.integers(len(designs))])
+            paste(canvas, self._dressed(sprites[-1], thing), x, y, size, rng)
         picture = np.round(canvas).astype(np.uint8)
-        return Scene(picture, plan)
+        return Scene(picture, plan, tuple(sprites))
 
     def _plan(self, rng: Rng, unseen: bool) -> Plan:
         while True:
@@ -86,9 +92,8 @@ class Composer:
         opening = str(rng.choice(OPENINGS)) if rng.random() < 0.15 else ""
         return Plan(things, tuple(places), ground, side, caption(things, said, side, opening))
 
-    def _sprite(self, thing: Thing, rng: Rng) -> Image.Image:
-        designs = self.sprites[thing.concept]
-        sprite = designs[rng.integers(len(designs))].picture
+    def _dressed(self, number: int, thing: Thing) -> Image.Image:
+        sprite = self.atlas[number].picture
         if thing.tint:
             sprite = tinted(sprite, COLOURS[thing.tint])
         return with_red_hat(sprite) if thing.hat else sprite

@@ -25,13 +25,13 @@ CONTEXT_LENGTH = 32
 
 
 def scorer_config(vocab_size: int) -> dict[str, Any]:
-    """open_clip's `model_cfg`: a small ConvNeXt for pictures, whose locality makes up for the few
-    designs it learns from, and a text transformer."""
+    """open_clip's `model_cfg`: a small RegNet for pictures, which learns in half of the time that a
+    ConvNeXt of its size takes from random weights, and a text transformer."""
     return {
         "embed_dim": 128,
         "vision_cfg": {
             "image_size": IMAGE_SIZE,
-            "timm_model_name": "convnext_atto_ols",
+            "timm_model_name": "regnetx_002",
             "timm_model_pretrained": False,
             "timm_pool": "",
             "timm_proj": "linear",

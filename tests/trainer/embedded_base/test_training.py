@@ -9,22 +9,37 @@ import torch
 from safetensors.torch import load_file
 
 from trainer.embedded_base.architecture import build_autoencoder, build_pipeline, build_scheduler
+from trainer.embedded_base.concepts import vocabulary_words
 from trainer.embedded_base.config import (
     ArchitectureConfig,
     BaseConfig,
     DenoiserFit,
     Paths,
+    ScorerFit,
     TowersFit,
 )
 from trainer.embedded_base.fitting import is_hidden_matrix
 from trainer.embedded_base.muon import orthogonalise
+from trainer.embedded_base.rendering import SceneSet
+from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer
+from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
 from trainer.embedded_base.train_autoencoder import (
     SDXL_SCALING_FACTOR,
     normalise_latents,
     swap_colours,
 )
 from trainer.embedded_base.train_denoiser import min_snr_weight, train_denoiser
-from trainer.embedded_base.train_scorer import bend, colour_free, contrastive_loss, naming_loss
+from trainer.embedded_base.train_scorer import (
+    Scoring,
+    augment,
+    bend,
+    colour_free,
+    contrastive_loss,
+    encode_text,
+    naming_loss,
+    own_sprite,
+    train_scorer,
+)
 from trainer.embedded_base.train_towers import attributes, train_towers
 
 TINY = ArchitectureConfig(
@@ -55,6 +70,20 @@ def test_two_and_two_steps_equal_four_steps_bitwise(cache, tmp_path):
     train_denoiser(config, build_pipeline(TINY, 0), until=2)
     train_denoiser(config, build_pipeline(TINY, 0))
     resumed = trained_weights(config)
+    assert straight.keys() == resumed.keys()
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+
+
+def test_the_scorer_resumes_bitwise_with_its_running_statistics(cache, tmp_path):
+    fit = ScorerFit(steps=2, batch_size=4, scenes=6, checkpoint_every=1, log_every=1)
+    config = BaseConfig(Paths(cache=cache, scorer=tmp_path), scorer=fit)
+    train_scorer(config)
+    straight = load_file(cache / "scorer" / "checkpoint.safetensors")
+    (cache / "scorer").rename(tmp_path / "straight")
+    train_scorer(config, until=1)
+    train_scorer(config)
+    resumed = load_file(cache / "scorer" / "checkpoint.safetensors")
+    assert any("running_mean" in key for key in straight)
     assert straight.keys() == resumed.keys()
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
 
@@ -114,6 +143,42 @@ def test_naming_asks_for_every_object_that_is_there():
     assert float(wrong) == pytest.approx(50, abs=1e-3)
     both = naming_loss(features[:1], features, torch.tensor(0.0), torch.tensor([[1.0, 1, 0, 0]]))
     assert float(both) == pytest.approx(1.3863, abs=1e-3)  # ln 4: no scale, no knowledge
+
+
+def test_texts_cut_after_their_end_say_the_same():
+    model = build_scorer(0).eval()
+    texts = ["a dog", "two red apples on a striped background"]
+    ids = token_ids(build_tokenizer(vocabulary_words()), texts, CONTEXT_LENGTH)
+    with torch.no_grad():
+        torch.testing.assert_close(encode_text(model, ids), model.encode_text(ids, normalize=True))
+
+
+def test_identity_asks_which_sprite_it_is_of_those_who_have_a_say():
+    training = Scoring(build_scorer(0), 3)
+    with torch.no_grad():
+        training.prototypes.copy_(torch.eye(3, training.prototypes.shape[1]))
+    features, scale = torch.eye(3, training.prototypes.shape[1]), torch.tensor(50.0)
+    right = training.identity_loss(features, scale, torch.tensor([0, 1, -1]))
+    wrong = training.identity_loss(features, scale, torch.tensor([1, -1, -1]))
+    assert right.item() == pytest.approx(0, abs=1e-6)
+    assert wrong.item() == pytest.approx(50, abs=1e-3)
+
+
+def test_only_a_thing_alone_in_its_own_colours_is_a_known_sprite(cache):
+    drawn = SceneSet(cache, 0).render(200)
+    kinds = set()
+    for row, plan in enumerate(drawn.plans):
+        alone = len(plan.places) == 1 and plan.things[0].tint is None
+        assert (own_sprite(drawn, row) >= 0) == alone
+        kinds.add(alone)
+    assert kinds == {True, False}
+
+
+def test_pictures_whose_words_name_colours_keep_theirs():
+    pictures = torch.rand(64, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    free = torch.arange(64) < 32
+    _, swapped = augment(pictures, free, torch.Generator().manual_seed(0))
+    assert swapped[:32].any() and not swapped[32:].any()
 
 
 def test_depthwise_filters_are_no_matrices():

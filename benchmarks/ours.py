@@ -69,8 +69,7 @@ class Ours:
     def step(self) -> float:
         """One step of the real loop; its loss."""
         done = len(self.losses)
-        config = FitConfig(done + 1, self._optim.learning_rate, self._optim.max_grad_norm,
-                           self._optim.seed)  # fmt: skip
+        config = FitConfig(done + 1, self._optim.max_grad_norm, self._optim.seed)
         hooks = Hooks(self._report, _nothing, _never, _not_now)
         fit(self._task, self._trained, self._schedule, config, hooks, start=done)
         return self.losses[-1]

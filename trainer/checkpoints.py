@@ -2,12 +2,13 @@
 
     checkpoints/step-00000150/
         adapter.safetensors     the adapter with all its state, as native.safetensors
+        head.safetensors        what is trained whole beside it, if anything is
         optimizer.safetensors   the optimizer's tensors
         state.json              step, the optimizer's numbers, the loss scale
-        manifest.json           sha256 of the three, written last
+        manifest.json           sha256 of the others, written last
 
 A folder without a manifest that matches does not exist for the reader. Noise, timesteps and the
-order of photos are functions of (seed, step), so no random state has to be kept.
+order of examples are functions of (seed, step), so no random state has to be kept.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from trainer.adapters.checkpoint import save_native
 from trainer.errors import ArtifactError, ResumeError
-from trainer.files import sha256_of, write_json
+from trainer.files import sha256_of, whole_file, write_json
 from trainer.loop import Trained
 
-ADAPTER, OPTIMIZER, STATE, MANIFEST = (
-    "adapter.safetensors", "optimizer.safetensors", "state.json", "manifest.json",
+ADAPTER, HEAD, OPTIMIZER, STATE, MANIFEST = (
+    "adapter.safetensors", "head.safetensors", "optimizer.safetensors", "state.json",
+    "manifest.json",
 )  # fmt: skip
 
 
@@ -47,7 +52,9 @@ class Checkpoint:
         return self.path / ADAPTER
 
     def restore(self, trained: Trained) -> None:
-        """Put optimizer and loss scale back; the adapter is loaded from its own file."""
+        """Put head, optimizer and loss scale back; the adapter is loaded from its own file."""
+        if trained.head:
+            load_head(trained.head, self.path / HEAD)
         try:
             state = join_state(load_file(self.path / OPTIMIZER), self.state["optimizer"])
             trained.optimizer.load_state_dict(state)
@@ -80,12 +87,33 @@ def _write_files(folder: Path, step: int, trained: Trained) -> None:
     save_native(
         trained.adapter, folder / ADAPTER, step=step, base_fingerprint=trained.base_fingerprint
     )
+    if trained.head:
+        save_head(trained.head, folder / HEAD)
     tensors, numbers = split_state(trained.optimizer.state_dict())
     save_file(tensors, folder / OPTIMIZER)
     state = {"step": step, "scaler": trained.scaler.state_dict(), "optimizer": numbers}
     write_json(folder / STATE, state)
-    digests = {name: sha256_of(folder / name) for name in (ADAPTER, OPTIMIZER, STATE)}
-    write_json(folder / MANIFEST, digests)
+    write_json(folder / MANIFEST, {path.name: sha256_of(path) for path in folder.iterdir()})
+
+
+def save_head(head: Mapping[str, nn.Parameter], path: Path) -> None:
+    """Write the parameters that are trained whole, by name; the file is complete or absent."""
+    with whole_file(path) as temporary:
+        save_file({name: p.detach().cpu().contiguous() for name, p in head.items()}, temporary)
+
+
+@torch.no_grad()
+def load_head(head: Mapping[str, nn.Parameter], path: Path) -> None:
+    """Put a head back, bit by bit; ArtifactError where the file is absent or of another model."""
+    try:
+        saved = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{path} cannot be read as a head: {error}") from error
+    shapes = {name: tensor.shape for name, tensor in saved.items()}
+    if shapes != {name: parameter.shape for name, parameter in head.items()}:
+        raise ArtifactError(f"{path} holds the head of another model: {', '.join(shapes)}.")
+    for name, parameter in head.items():
+        parameter.copy_(saved[name])
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:

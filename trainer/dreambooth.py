@@ -18,7 +18,6 @@ from trainer.adapters.attach import Adapter, attach
 from trainer.adapters.checkpoint import load_native
 from trainer.adapters.decomposition import DecompositionService
 from trainer.adapters.schedule import LaunchSchedule
-from trainer.adapters.weights import base_fingerprint
 from trainer.checkpoints import newest_checkpoint
 from trainer.config import DreamBoothConfig
 from trainer.data.keep import keep_subject
@@ -99,7 +98,7 @@ def _train(
     run: Run, config: DreamBoothConfig, sdxl: SDXL, adapter: Adapter, subject: Subject, watch: Watch
 ) -> Run:
     total_steps = config.total_steps(len(subject.photos))
-    fingerprint = base_fingerprint(adapter.linears())
+    fingerprint = adapter.base_fingerprint()
     checkpoint = newest_checkpoint(run.checkpoints)
     if checkpoint is not None:
         adapter.detach()
@@ -135,7 +134,7 @@ def _train(
         )
     journal.save(done)
     watch.before_publish()
-    published = publish(sdxl, trained, run, subject, probe, done)
+    published = publish(sdxl, adapter, fingerprint, run, subject, probe, done)
     status = {"state": "succeeded", "step": done, "total_steps": total_steps}
     write_json(run.status_file, {**status, **vars(published)})
     return run
@@ -162,7 +161,7 @@ def _task(
 
 def _fit_config(config: DreamBoothConfig, total_steps: int) -> FitConfig:
     optim = config.optim
-    return FitConfig(total_steps, optim.learning_rate, optim.max_grad_norm, optim.seed)
+    return FitConfig(total_steps, optim.max_grad_norm, optim.seed)
 
 
 def _encode(sdxl: SDXL, run: Run, subject: Subject, config: DreamBoothConfig) -> list[Example]:

@@ -1,27 +1,36 @@
-"""The optimizer of an adapter: low-rank factors with weight decay, delta_sigma without."""
+"""The optimizer of what is trained; each param group keeps its own rate as `initial_lr`."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from trainer.adapters.attach import Adapter
+from trainer.adapters.trainable import Trainable
 from trainer.config import OptimConfig
 from trainer.errors import MissingPackageError
 
 
-def build_optimizer(adapter: Adapter, config: OptimConfig) -> Optimizer:
-    """An optimizer with one param group for A, B and one for delta_sigma, in that order.
+def build_optimizer(
+    adapter: Trainable,
+    config: OptimConfig,
+    head: Mapping[str, nn.Parameter] | None = None,
+    head_learning_rate: float | None = None,
+) -> Optimizer:
+    """An optimizer with the adapter's own param groups first, then one for the head.
 
     Raises MissingPackageError where the chosen one's library is not installed.
     """
-    groups: list[dict[str, Any]] = [
-        {"params": adapter.factor_parameters(), "weight_decay": config.weight_decay}
-    ]
-    if directions := adapter.direction_parameters():
-        groups.append({"params": directions, "weight_decay": 0.0})
+    groups = adapter.param_groups(config.weight_decay)
+    if head:
+        rate = head_learning_rate or config.learning_rate
+        groups.append({"params": list(head.values()), "lr": rate,
+                       "weight_decay": config.weight_decay})  # fmt: skip
+    for group in groups:
+        group["initial_lr"] = group.get("lr", config.learning_rate)
     common: dict[str, Any] = {"lr": config.learning_rate, "betas": config.betas}
     if config.optimizer == "adamw":
         return AdamW(groups, **common, fused=True)  # one kernel for all layers

@@ -14,8 +14,10 @@ from trainer.adapters.attach import attach
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.decomposition import DecompositionService
 from trainer.adapters.schedule import LaunchSchedule
+from trainer.config import OptimConfig
 from trainer.errors import Interrupted, NonFiniteError
 from trainer.loop import FitConfig, Hooks, MicroLoss, StepReport, Trained, fit
+from trainer.optimizer import build_optimizer
 
 RATE = 1e-2
 
@@ -56,13 +58,7 @@ def run(
         rank=2, num_directions=2, prelaunch_steps=3, lr_post=lr_post, target_modules=("0", "1")
     )
     adapter = attach(model, config)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": adapter.factor_parameters()},
-            {"params": adapter.direction_parameters(), "weight_decay": 0.0},
-        ],
-        lr=RATE,
-    )
+    optimizer = build_optimizer(adapter, OptimConfig(learning_rate=RATE))
     trained = Trained(adapter, optimizer, GradScaler("cpu", enabled=False), "")
     task = Regression(model, **(task_options or {}))
     reports: list[StepReport] = []
@@ -78,7 +74,7 @@ def run(
         schedule = LaunchSchedule(adapter, steps, service)
         schedule.prepare()
         try:
-            done = fit(task, trained, schedule, FitConfig(steps, RATE, 1.0, seed=0), hooks)
+            done = fit(task, trained, schedule, FitConfig(steps, 1.0, seed=0), hooks)
             assert done == len(reports)
         except Interrupted:
             pass

@@ -8,15 +8,19 @@ Knows modules by path; nothing of SDXL, of training or of files.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from trainer.adapters.config import AdapterConfig
-from trainer.adapters.layer import AdaptedLinear, LowRankBranch, random_A
+from trainer.adapters.layer import AdaptedLinear, LowRankBranch
+from trainer.adapters.pruning import RankPruning
+from trainer.adapters.weights import base_fingerprint
 from trainer.errors import ConfigError, ResumeError
 
 Phase = Literal["pre-launch", "dash"]
@@ -34,19 +38,37 @@ class Adapter:
         self.layers = layers
         self.phase: Phase = "pre-launch"
         self.launch_step: int | None = None
+        self._pruning: RankPruning | None = None
 
     def factor_parameters(self) -> list[nn.Parameter]:
-        """A and B of every layer, in the order of the model."""
-        return [p for branch in self.layers.values() for p in (branch.lora_A, branch.lora_B)]
+        """A, B and what is between them of every layer, in the order of the model."""
+        return [p for branch in self.layers.values() for p in branch.factors().values()]
 
     def direction_parameters(self) -> list[nn.Parameter]:
         """delta_sigma of every layer; weight decay on them must be 0. Empty without dash term."""
         found = (branch.delta_sigma for branch in self.layers.values())
         return [parameter for parameter in found if parameter is not None]
 
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        """Everything that is trained, each once."""
+        return [*self.factor_parameters(), *self.direction_parameters()]
+
+    def param_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """A, B with weight decay and delta_sigma without, in that order."""
+        groups: list[dict[str, Any]] = [
+            {"params": self.factor_parameters(), "weight_decay": weight_decay}
+        ]
+        if directions := self.direction_parameters():
+            groups.append({"params": directions, "weight_decay": 0.0})
+        return groups
+
     def linears(self) -> dict[str, nn.Linear]:
         """The frozen linears under this adapter."""
         return {path: self._wrapper(path).base for path in self.layers}
+
+    def base_fingerprint(self) -> str:
+        """sha256 of the frozen linears: the directions belong to these very bytes."""
+        return base_fingerprint(self.linears())
 
     def _wrapper(self, path: str) -> AdaptedLinear:
         wrapper = self.model.get_submodule(path)
@@ -123,6 +145,20 @@ class Adapter:
             for name, tensor in branch.state_dict(keep_vars=True).items()
         }
 
+    def header(self) -> dict[str, str]:
+        """What the native file says beside the tensors."""
+        return {
+            "config": json.dumps(asdict(self.config)),
+            "phase": self.phase,
+            "launch_step": json.dumps(self.launch_step),
+            "scaling": json.dumps(self.config.scaling),
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
+        """Put back what a native file holds; ResumeError, before any change, where it differs."""
+        phase, launch_step = header["phase"], json.loads(header["launch_step"])
+        self.load_state({"tensors": tensors, "phase": phase, "launch_step": launch_step})
+
     def state(self) -> dict[str, Any]:
         """All that decides the output, copied to the CPU: tensors, phase, launch step."""
         tensors = {k: t.detach().to("cpu", copy=True) for k, t in self.tensors().items()}
@@ -141,6 +177,28 @@ class Adapter:
         for key, tensor in mine.items():
             tensor.copy_(saved[key])
         self.phase, self.launch_step = state["phase"], state["launch_step"]
+
+    def plan(self, total_steps: int) -> None:
+        """Tell it the length of the run: AdaLoRA's ranks go by a share of it."""
+        if self.config.prunes:
+            self._pruning = RankPruning(self.layers, self.config, total_steps)
+
+    def penalty(self) -> Tensor | None:
+        """AdaLoRA's; no other method adds to the loss."""
+        return self._pruning.penalty() if self._pruning else None
+
+    def after_update(self, step: int) -> None:
+        """AdaLoRA weighs and cuts its ranks by the gradients; the launch is the schedule's."""
+        if self._pruning:
+            self._pruning.after_update(step)
+
+    def first_non_finite(self) -> str | None:
+        """The first layer whose gradient is not finite."""
+        for path, branch in self.layers.items():
+            gradients = (parameter.grad for parameter in branch.parameters())
+            if any(g is not None and not g.isfinite().all() for g in gradients):
+                return path
+        return None
 
 
 def _weights(linears: Mapping[str, nn.Linear]) -> dict[str, Tensor]:
@@ -216,8 +274,7 @@ def attach(
     for path, base in targets.items():
         place = torch.device(device) if device is not None else base.weight.device
         branch = LowRankBranch(base.in_features, base.out_features, config, place)
-        start = random_A(config.rank, base.in_features, f"{config.seed}:{path}")
-        branch.lora_A.data.copy_(start)
+        branch.start(f"{config.seed}:{path}")
         layers[path] = branch
     for path, branch in layers.items():
         wrapper = _wrapped(model, path)
@@ -236,7 +293,7 @@ def _check(
         if isinstance(module, AdaptedLinear) and name in module.branches:
             raise ConfigError(f"{path} already has an adapter {name!r}; detach it first.")
         available = min(base.in_features, base.out_features)
-        if config.chosen > available:
+        if config.chosen_of(available) > available:
             flag = "rank" if config.init_rank > available else "num-directions"
             raise ConfigError(
                 f"--adapter.{flag} {config.chosen} is more than the {available} core directions "

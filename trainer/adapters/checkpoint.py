@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from trainer.adapters.attach import Adapter, Phase, attach
 from trainer.adapters.config import AdapterConfig
+from trainer.adapters.trainable import Trainable
 from trainer.errors import ArtifactError, ResumeError
 from trainer.files import whole_file
 
@@ -52,32 +53,54 @@ class NativeFile:
 
 
 def save_native(
-    adapter: Adapter,
+    trained: Trainable,
     path: Path,
     *,
     step: int,
     base_fingerprint: str,
     extra_metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the adapter's whole state; the file is there complete or not at all."""
-    state = adapter.state()
+    """Write the whole state of what was trained; the file is there complete or not at all."""
     metadata = {
         **(extra_metadata or {}),
+        **trained.header(),
         "format": FORMAT,
-        "config": json.dumps(asdict(adapter.config)),
         "step": json.dumps(step),
-        "phase": adapter.phase,
-        "launch_step": json.dumps(adapter.launch_step),
-        "scaling": json.dumps(adapter.config.scaling),
         "base_fingerprint": base_fingerprint,
     }
-    tensors = {key: tensor.contiguous() for key, tensor in state["tensors"].items()}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in trained.tensors().items()}
     with whole_file(path) as temporary:
         save_file(tensors, temporary, metadata)
 
 
+def restore_native(trained: Trainable, path: Path, *, base_fingerprint: str) -> None:
+    """Put a native file back into what stands on the model already, bit by bit.
+
+    Raises ArtifactError, before anything is changed, where it is of another base or method.
+    """
+    tensors, metadata = _read(path)
+    _require_base(path, metadata["base_fingerprint"], base_fingerprint)
+    try:
+        trained.load(tensors, metadata)
+    except (ResumeError, KeyError) as error:
+        raise ArtifactError(f"{path} does not fit this model: {error}") from error
+
+
 def read_native(path: Path) -> NativeFile:
     """Read a native file; ArtifactError where it is missing, damaged or something else."""
+    tensors, metadata = _read(path)
+    return NativeFile(
+        config=_config(metadata["config"]),
+        step=json.loads(metadata["step"]),
+        phase="dash" if metadata["phase"] == "dash" else "pre-launch",
+        launch_step=json.loads(metadata["launch_step"]),
+        base_fingerprint=metadata["base_fingerprint"],
+        tensors=tensors,
+        metadata=metadata,
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
@@ -88,15 +111,16 @@ def read_native(path: Path) -> NativeFile:
         raise ArtifactError(
             f"{path} is not a native adapter ({FORMAT}); give a run's native.safetensors."
         )
-    return NativeFile(
-        config=_config(metadata["config"]),
-        step=json.loads(metadata["step"]),
-        phase="dash" if metadata["phase"] == "dash" else "pre-launch",
-        launch_step=json.loads(metadata["launch_step"]),
-        base_fingerprint=metadata["base_fingerprint"],
-        tensors=tensors,
-        metadata=metadata,
-    )
+    return tensors, metadata
+
+
+def _require_base(path: Path, trained_on: str, at_hand: str) -> None:
+    if trained_on != at_hand:
+        raise ArtifactError(
+            f"{path} was trained on another base: fingerprint {trained_on[:12]}, this one has "
+            f"{at_hand[:12]}. Load that base, in the same precision, or use the exported "
+            "adapter.safetensors, which fits any."
+        )
 
 
 def _config(text: str) -> AdapterConfig:
@@ -113,12 +137,7 @@ def load_native(
     was, where it is not the base the adapter was trained on or does not fit.
     """
     saved = read_native(path)
-    if saved.base_fingerprint != base_fingerprint:
-        raise ArtifactError(
-            f"{path} was trained on another base: fingerprint {saved.base_fingerprint[:12]}, this "
-            f"one has {base_fingerprint[:12]}. Load that base, in the same precision, or use the "
-            "exported adapter.safetensors, which fits any."
-        )
+    _require_base(path, saved.base_fingerprint, base_fingerprint)
     adapter = attach(model, saved.config, name=name)
     try:
         adapter.load_state(

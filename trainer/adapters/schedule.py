@@ -84,6 +84,7 @@ class LaunchSchedule:
     ) -> None:
         """`sources`: where each layer's weight is stored, by path; unset, the live weights."""
         adapter.config.validate(total_steps)
+        adapter.plan(total_steps)
         self.adapter = adapter
         self.prelaunch_steps = adapter.config.resolved_prelaunch_steps(total_steps)
         self._decompositions = decompositions
@@ -154,6 +155,16 @@ class LaunchSchedule:
         if self._probe is None or before is None:
             return None
         return float((self._probe() - before).abs().max())
+
+
+class NoLaunch:
+    """The schedule of a method that never launches."""
+
+    def after_step(self, step: int, optimizer: Optimizer) -> LaunchReport | None:
+        return None
+
+    def lr_factor(self, step: int) -> float:
+        return 1.0
 
 
 def _drop_stale_state(optimizer: Optimizer, branch: LowRankBranch, *, restarted: bool) -> None:

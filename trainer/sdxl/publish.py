@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainer.adapters.attach import Adapter
 from trainer.adapters.checkpoint import save_native
 from trainer.adapters.export import export_factors
-from trainer.loop import Trained
 from trainer.run import Run, Subject
 from trainer.sdxl.layouts import modelspec, verify_export, write_diffusers, write_kohya
 from trainer.sdxl.load import SDXL
@@ -26,7 +26,13 @@ class Published:
 
 
 def publish(
-    sdxl: SDXL, trained: Trained, run: Run, subject: Subject, probe: Probe, step: int
+    sdxl: SDXL,
+    adapter: Adapter,
+    fingerprint: str,
+    run: Run,
+    subject: Subject,
+    probe: Probe,
+    step: int,
 ) -> Published:
     """Write native.safetensors and both exports, reload each with stock diffusers on the same
     UNet, and compare. The adapter is off the base afterwards.
@@ -34,7 +40,6 @@ def publish(
     Raises ExportError where an export does not reproduce the adapter; it is then deleted, the
     native file kept.
     """
-    adapter, fingerprint = trained.adapter, trained.base_fingerprint
     save_native(adapter, run.native, step=step, base_fingerprint=fingerprint)
     factors = export_factors(adapter)
     rank = next(iter(factors.values()))[1].shape[0]

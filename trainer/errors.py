@@ -4,6 +4,7 @@ DashboothError
 ├── UserError              the input is at fault: the message says what to do next
 │   ├── ConfigError        a flag or a field of a config file
 │   ├── PhotoError         the photos of a subject
+│   ├── DataError          the texts to learn from or to score
 │   ├── BaseModelError     the SDXL checkpoint: not found, gated, no network, not SDXL
 │   ├── MissingPackageError   an optional library that the chosen option needs
 │   └── ArtifactError      a run folder or a file in it
@@ -30,6 +31,10 @@ class ConfigError(UserError):
 
 class PhotoError(UserError):
     """The photos of a subject cannot be used."""
+
+
+class DataError(UserError):
+    """The texts to learn from or to score cannot be used."""
 
 
 class BaseModelError(UserError):

@@ -7,29 +7,33 @@ either what was asked for or {"error": words}; the pages of the docs come from t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import fastapi_offline
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
-from app.jobs.database import DatabaseError
-from app.routes import jobs, machine, results, subjects
-from app.routes.common import PROBLEMS
+from app.refusals import PROBLEMS, LimitInWords, refuse_in_words
+from app.routes import blind_tests, jobs, machine, results, subjects
 from app.studio import Studio
-from trainer.errors import ArtifactError, UserError
 
 MAX_JSON_BYTES = 2**20
 _DOCS_FILES = Path(fastapi_offline.__file__).parent / "static"
 
 
+class Api(FastAPI):
+    """FastAPI, except that a body beyond the limit is refused in our words too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        # Only what is around the whole stack sees the answer of the limit's own middleware.
+        return LimitInWords(super().build_middleware_stack())
+
+
 def build_api(studio: Studio) -> FastAPI:
     """The app to mount at /api."""
-    api = FastAPI(
+    api = Api(
         title="Dashbooth",
         summary="Photos of a subject in, a LoRA-TSD adapter for SDXL out",
         docs_url=None,
@@ -40,14 +44,9 @@ def build_api(studio: Studio) -> FastAPI:
         root_path_in_servers=True,
     )
     api.state.studio = studio
-    for module in (subjects, jobs, results, machine):
+    for module in (subjects, jobs, results, blind_tests, machine):
         api.include_router(module.router)
-    api.add_exception_handler(UserError, _user_error)
-    api.add_exception_handler(RequestValidationError, _invalid)
-    api.add_exception_handler(HTTPException, _http_error)
-    api.add_exception_handler(UnicodeError, _not_unicode)
-    api.add_exception_handler(RecursionError, _too_deep)
-    api.add_exception_handler(DatabaseError, _no_database)
+    refuse_in_words(api)
     api.mount("/docs/files", StaticFiles(directory=_DOCS_FILES))
     api.add_api_route("/docs", _docs, include_in_schema=False)
     return api
@@ -61,36 +60,3 @@ def _docs() -> HTMLResponse:
         swagger_css_url="/api/docs/files/swagger-ui.css",
         swagger_favicon_url="/api/docs/files/favicon.png",
     )
-
-
-def _user_error(_: Request, error: Exception) -> JSONResponse:
-    return _problem(404 if isinstance(error, ArtifactError) else 422, str(error))
-
-
-def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """Names the fields, never repeats what was sent: that could be anything."""
-    rows = cast(RequestValidationError, error).errors()
-    faults = [f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows]
-    return _problem(422, "\n".join(faults))
-
-
-def _http_error(_: Request, error: Exception) -> JSONResponse:
-    known = cast(HTTPException, error)
-    return _problem(known.status_code, str(known.detail), known.headers)
-
-
-def _not_unicode(_: Request, __: Exception) -> JSONResponse:
-    return _problem(422, "The text holds half a character (a lone surrogate); send whole ones.")
-
-
-def _too_deep(_: Request, __: Exception) -> JSONResponse:
-    return _problem(422, "The objects are nested too deeply.")
-
-
-def _no_database(_: Request, error: Exception) -> JSONResponse:
-    return _problem(503, str(error))
-
-
-def _problem(status: int, words: str, headers: object = None) -> JSONResponse:
-    clean = words.encode("utf-8", "replace").decode("utf-8")
-    return JSONResponse({"error": clean}, status, cast("dict[str, str] | None", headers))

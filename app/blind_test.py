@@ -22,6 +22,7 @@ from typing import get_args
 from PIL import Image
 
 from app.blind_pairs import Choice, Pair, Place, Standing, choose_pairs, standings
+from app.jobs.records import StateError
 from app.requests import check_name
 from app.runs import read_json
 from app.workspace import Workspace
@@ -80,7 +81,7 @@ class BlindTests:
         drawn = {name: _scored_pictures(run) for name, run in opened.items()}
         chosen = choose_pairs(drawn, pairs, seed)
         if not chosen:
-            raise ArtifactError(
+            raise ConfigError(
                 f"{', '.join(runs)}: no two of them drew the same prompt with the same seed. They "
                 "must be of one subject, and scored with the same prompts and seeds."
             )
@@ -94,10 +95,17 @@ class BlindTests:
         number = next((n for n in range(len(test.pairs)) if n not in votes), None)
         if number is None:
             return None
-        pictures = self._folder(test_id) / "pictures"
+        pictures = self._pictures(test_id)
         left, right = (pictures / f"{number}-{side}.png" for side in ("left", "right"))
         prompt = test.pairs[number].prompt
         return Shown(number, len(test.pairs), prompt, left, right, pictures / "photo.png")
+
+    def picture(self, test_id: str, file: str) -> Path:
+        """One of the test's pictures by its neutral name; only files that are there are known."""
+        known = {path.name: path for path in self._pictures(self.test(test_id).id).glob("*.png")}
+        if file not in known:
+            raise ArtifactError(f"The blind test {test_id} has no picture {file[:100]!r}.")
+        return known[file]
 
     def vote(self, test_id: str, number: int, choice: Choice) -> None:
         """Note a vote; a later one for the same pair takes its place."""
@@ -139,7 +147,7 @@ class BlindTests:
         self, test: BlindTest, drawn: Mapping[str, Mapping[Place, Path]], first: Run
     ) -> None:
         """Pictures first: a test is there when test.json is."""
-        pictures = self._folder(test.id) / "pictures"
+        pictures = self._pictures(test.id)
         for number, pair in enumerate(test.pairs):
             place = pair.prompt, pair.seed
             _copy(drawn[pair.left][place], pictures / f"{number}-left.png")
@@ -163,6 +171,9 @@ class BlindTests:
     def _votes_file(self, test_id: str) -> Path:
         return self._folder(test_id) / "votes.jsonl"
 
+    def _pictures(self, test_id: str) -> Path:
+        return self._folder(test_id) / "pictures"
+
     def _folder(self, test_id: str) -> Path:
         return self._workspace.blind / check_name("The blind test", test_id)
 
@@ -171,7 +182,7 @@ def _scored_pictures(run: Run) -> dict[Place, Path]:
     """What scoring drew with the adapter, by prompt and seed, of what is still there."""
     scores = read_json(run.scores)
     if scores is None:
-        raise ArtifactError(
+        raise StateError(
             f"{run.path.name} is not scored yet, so there are no pictures to compare. Score it."
         )
     entries = scores["pictures"]["adapter"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from app import checks, training
 from app.jobs.engine import Queue
-from app.jobs.records import Job, JobKind
+from app.jobs.records import Job, JobKind, StateError
 from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
 from app.runs import Runs
 from app.subjects import Subjects
@@ -20,6 +20,9 @@ from app.workspace import Workspace
 from trainer.config import DreamBoothConfig
 from trainer.errors import ConfigError, PhotoError
 from trainer.run import new_run_folder
+
+MOST_TRAININGS = 100
+"""Of one comparison of methods."""
 
 
 class Orders:
@@ -61,8 +64,15 @@ class Orders:
         self, request: TrainRequest, methods: Sequence[str], seeds: Sequence[int]
     ) -> list[Job]:
         """The same training by several methods and seeds, as one group; all or none."""
-        if not methods or not seeds:
-            raise ConfigError("A comparison needs at least one method and one seed.")
+        if (
+            len({*methods}) < len(methods)
+            or len({*seeds}) < len(seeds)
+            or not (1 <= len(methods) * len(seeds) <= MOST_TRAININGS)
+        ):
+            raise ConfigError(
+                "A comparison needs a method and a seed or more, each once, and at most "
+                f"{MOST_TRAININGS} trainings, not {len(methods)} methods x {len(seeds)} seeds."
+            )
         requests = [
             training.with_settings(
                 request, {"adapter": {"method": method, "seed": seed}, "optim": {"seed": seed}}
@@ -131,7 +141,7 @@ class Orders:
         views = [self._runs.get(name) for name in names]
         unfinished = [view.name for view in views if view.base_fingerprint is None]
         if unfinished:
-            raise ConfigError(
+            raise StateError(
                 f"{', '.join(unfinished)}: has no adapter yet. Let the training finish first."
             )
         if len({view.base_fingerprint for view in views}) > 1:

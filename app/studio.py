@@ -16,6 +16,7 @@ from app import system as machine
 from app.blind_pairs import Choice
 from app.blind_test import BlindTest, BlindTests, Shown, Tally
 from app.estimate import estimate
+from app.in_use import check_idle, check_run_unused, check_subject_unused
 from app.jobs.engine import Queue
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
 from app.method_table import method_table
@@ -37,9 +38,12 @@ from app.views import (
 )
 from app.workspace import Workspace
 from trainer.config import DreamBoothConfig
-from trainer.errors import ConfigError
+from trainer.errors import ArtifactError
+from trainer.run import Run
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+MOST_JOBS = 100_000
+"""Looked at where all are meant."""
 
 
 class Studio:
@@ -99,15 +103,12 @@ class Studio:
         return self._subjects.photo_path(slug, file)
 
     def delete_subject(self, slug: str) -> None:
+        check_subject_unused(slug, self._active())
         self._subjects.delete(slug)
 
     def delete_everything(self) -> None:
         """Every photo, run, picture and job; not bases, tokens and the queue itself."""
-        active = self.queue.jobs(states=ACTIVE)
-        if active:
-            raise ConfigError(
-                f"{len(active)} jobs are waiting or running: cancel them first, then delete."
-            )
+        check_idle(self._active())
         while ended := self.queue.jobs():
             for job in ended:
                 self.queue.delete(job.id)
@@ -141,9 +142,13 @@ class Studio:
         return self._orders.compare_methods(request, methods, seeds)
 
     def method_table(self, group: str) -> dict[str, Any]:
-        """The runs of a comparison of methods side by side."""
-        jobs = sorted(self.queue.jobs(group=group), key=lambda job: job.created_at)
-        return method_table([self._runs.open(job.run) for job in jobs if job.run])
+        """The runs of a comparison of methods side by side, less those that were deleted."""
+        jobs = self.queue.jobs(group=group, limit=MOST_JOBS)
+        if not jobs:
+            raise ArtifactError(f"There is no comparison of methods {group[:100]!r}. Start one.")
+        in_order = sorted(jobs, key=lambda job: job.created_at)
+        runs = [Run(self.workspace.run(job.run)) for job in in_order if job.run]
+        return method_table([run for run in runs if run.path.is_dir()])
 
     # --- pictures, scores, directions -------------------------------------------------------------
 
@@ -198,8 +203,7 @@ class Studio:
         return self._runs.export(run, what)
 
     def delete_run(self, name: str) -> None:
-        if self.queue.jobs(states=ACTIVE, run=name):
-            raise ConfigError(f"A job works on the run {name}: cancel it first.")
+        check_run_unused(name, self._active())
         self._runs.delete(name)
 
     # --- blind tests ------------------------------------------------------------------------------
@@ -209,6 +213,9 @@ class Studio:
 
     def blind_pair(self, test_id: str) -> Shown | None:
         return self._blind_tests.pair(test_id)
+
+    def blind_picture(self, test_id: str, file: str) -> Path:
+        return self._blind_tests.picture(test_id, file)
 
     def vote(self, test_id: str, pair: int, choice: Choice) -> None:
         self._blind_tests.vote(test_id, pair, choice)
@@ -220,6 +227,9 @@ class Studio:
         return self._blind_tests.export(test_id)
 
     # --- the queue --------------------------------------------------------------------------------
+
+    def _active(self) -> list[Job]:
+        return self.queue.jobs(states=ACTIVE, limit=MOST_JOBS)
 
     def jobs(
         self, *, group: str | None = None, run: str | None = None, limit: int = 200

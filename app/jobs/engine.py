@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from app.jobs.attempt_folder import tail
 from app.jobs.database import database_url, engine_url, jobs, now, queue_folder
-from app.jobs.records import Event, Job, JobKind, JobState, Wish
+from app.jobs.records import Event, Job, JobKind, JobState, StateError, Wish
 from app.jobs.store import CANCEL, Store, WorkerRow
 from app.jobs.tickets import PRIORITIES, Tickets, ticket_id
 from app.requests import check_name
@@ -115,10 +115,10 @@ class Queue:
         return self.job(job_id)
 
     def wish(self, job_id: str, wish: Wish) -> None:
-        """Ask something of a running job; ConfigError where it does not run."""
+        """Ask something of a running job; StateError where it does not run."""
         job = self.job(job_id)
         if job.state is not JobState.RUNNING:
-            raise ConfigError(f"job {job_id} is {job.state}: only a running job can {wish} now.")
+            raise StateError(f"job {job_id} is {job.state}: only a running job can {wish} now.")
         self.store.wish(job_id, wish)
 
     def retry(self, job_id: str) -> Job:
@@ -131,7 +131,7 @@ class Queue:
         if job.state.final:
             self.store.clear_wishes(job_id)
         if not self.store.change(job_id, _MAY_RETRY, again):
-            raise ConfigError(
+            raise StateError(
                 f"job {job_id} is {job.state}: only one that failed, was cancelled, is blocked or "
                 "quarantined can be tried again."
             )
@@ -154,7 +154,7 @@ class Queue:
         """Forget an ended job, with its folder; what it made in runs/ stays."""
         job = self.job(job_id)
         if not self.store.forget(job_id):
-            raise ConfigError(f"job {job_id} is {job.state}: cancel it before you delete it.")
+            raise StateError(f"job {job_id} is {job.state}: cancel it before you delete it.")
         shutil.rmtree(self.workspace.job(job_id), ignore_errors=True)
 
     def log_tail(self, job_id: str, lines: int = 200) -> str:

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from trainer.errors import UserError
+
+
+class StateError(UserError):
+    """A job or run is not in the state for it; the message says in which it would be."""
+
 
 class JobKind(StrEnum):
     """What a job does; `app.requests` has one request a kind."""

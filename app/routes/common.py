@@ -1,37 +1,14 @@
-"""What all routes share: the studio at hand, the shape of errors, files and deletions."""
+"""What all routes share: the studio at hand, and files as answers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
 
 from app.studio import Studio
-
-
-class Problem(BaseModel):
-    """What every refusal looks like."""
-
-    error: str
-    """What was given, what is possible, what to do next."""
-
-
-_AS_JSON = {"application/json": {"schema": Problem.model_json_schema()}}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": words, "content": _AS_JSON}
-    for status, words in {
-        400: "Not understood",
-        401: "No session and no token",
-        403: "From another site, or by a wrong host name",
-        404: "Not there",
-        413: "Too large",
-        422: "Understood, but not possible",
-        503: "The queue's database does not answer",
-    }.items()
-}
 
 
 def _studio(request: Request) -> Studio:

@@ -68,6 +68,7 @@ def train(studio: StudioNeeded, request: TrainRequest) -> Job:
 
 @router.post("/jobs/methods", status_code=201)
 def compare_methods(studio: StudioNeeded, asked: MethodComparison) -> list[Job]:
+    """A job a method and seed, all of one `group`; /method-tables/{group} is their table."""
     return studio.compare_methods(asked.request, asked.methods, asked.seeds)
 
 

@@ -1,4 +1,4 @@
-"""/runs, /pictures, /comparisons: what jobs have made."""
+"""/runs, /pictures, /comparisons, /method-tables: what jobs have made."""
 
 from __future__ import annotations
 
@@ -27,6 +27,41 @@ class Picture(BaseModel):
     checkpoint: int | None
     base: bool
     scores: dict[str, float]
+
+
+class Spread(BaseModel):
+    """Over the runs of a method, which differ in their seed."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+
+class ScoreSpread(Spread):
+    low: float | None
+    """95 % interval over prompts, where there is one run."""
+    high: float | None
+
+
+class MethodRow(BaseModel):
+    method: str
+    n: int
+    runs: list[str]
+    seeds: list[int]
+    scores: dict[str, ScoreSpread]
+    """By measure; `<measure>_held_out` is against held-out photos."""
+    parameters: int
+    """Trained numbers."""
+    steps: int
+    seconds: Spread
+    """Of all steps together."""
+    memory_gib: Spread
+
+
+class MethodTable(BaseModel):
+    rows: list[MethodRow]
+    unfinished: list[str]
+    """Runs without an adapter yet."""
 
 
 @router.get("/runs")
@@ -111,6 +146,12 @@ def comparison(studio: StudioNeeded, job_id: str) -> dict[str, Any]:
 @router.get("/comparisons/{job_id}/files/{name:path}", response_class=FileResponse)
 def comparison_file(studio: StudioNeeded, job_id: str, name: str) -> FileResponse:
     return sent(studio.comparison_file(job_id, name))
+
+
+@router.get("/method-tables/{group}")
+def methods_side_by_side(studio: StudioNeeded, group: str) -> MethodTable:
+    """The runs of a comparison of methods, a row a method: scores, parameters, time, memory."""
+    return MethodTable.model_validate(studio.method_table(group))
 
 
 def _address(path: Path, folder: Path) -> str:

@@ -1,7 +1,9 @@
-"""A studio in an empty workspace, pictures to give it, and REST over it behind its guard."""
+"""A studio in an empty workspace, pictures and runs for it, and REST over it behind its guard."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import signal
 import socket
@@ -9,11 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, PngImagePlugin
+from safetensors.numpy import save_file
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -27,7 +33,10 @@ from app.studio import Studio
 from app.tokens import Tokens
 from app.views import Upload
 from app.workspace import Workspace
-from trainer.config import ASSETS
+from trainer.adapters.config import AdapterConfig
+from trainer.config import ASSETS, DreamBoothConfig
+from trainer.files import write_json
+from trainer.run import KeptPhoto, Run, Subject
 
 HOST = "http://127.0.0.1"
 
@@ -89,6 +98,61 @@ def picture() -> Picture:
         return file.getvalue()
 
     return draw
+
+
+@pytest.fixture
+def scored_run(workspace: Workspace) -> Callable[[str, int], Run]:
+    """Make a scored run in the workspace: name, and shade of its pictures."""
+    return partial(_scored_run, workspace)
+
+
+def _scored_run(workspace: Workspace, name: str, shade: int, prompts: int = 3) -> Run:
+    """A finished, scored run as its readers see it: pictures of one shade, seeds 0 and 1."""
+    run = Run(workspace.run(name))
+    run.write_config(DreamBoothConfig())
+    run.write_subject(Subject("duck", "zwx", "duck", (KeptPhoto("1.png", "1.jpg", "", (8, 8)),)))
+    run.native.touch()
+    run.photos.mkdir()
+    Image.new("RGB", (8, 8)).save(run.photos / "1.png")
+    told = PngImagePlugin.PngInfo()
+    told.add_text("dashbooth", name)
+    entries: list[dict[str, Any]] = []
+    for place in range(2 * prompts):
+        path = run.images / "scored" / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (shade, 0, 0)).save(path, pnginfo=told)
+        prompt, seed = f"a zwx duck {place // 2}", place % 2
+        entries.append({"path": f"images/scored/{place}.png", "prompt": prompt, "seed": seed})
+    write_json(run.scores, {"pictures": {"adapter": entries}})
+    return run
+
+
+@pytest.fixture
+def finished_run() -> Callable[[Path, str, float, float], Run]:
+    """Make a finished run: folder, method, CLIP-I, seconds a step."""
+    return _finished_run
+
+
+def _finished_run(folder: Path, method: str, clip_i: float, seconds: float) -> Run:
+    run = Run(folder)
+    adapter = AdapterConfig(method=method)  # type: ignore[arg-type]
+    run.write_config(dataclasses.replace(DreamBoothConfig(), adapter=adapter))
+    tensors = {
+        "attn.lora_A": np.zeros((2, 10)), "attn.lora_B": np.zeros((10, 2)),
+        "attn.delta_sigma": np.zeros(4), "attn.direction_u": np.zeros((10, 4)),
+    }  # fmt: skip
+    save_file(tensors, run.native)
+    steps = [{"kind": "step", "step": n, "seconds": seconds, "memory_gib": n} for n in (1, 2, 3)]
+    rows = [*steps, {"kind": "checkpoint", "step": 3}]
+    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score = {"value": clip_i, "low": clip_i - 0.1, "high": clip_i + 0.1}
+    write_json(run.scores, {"scores": [
+        {"measure": "clip_i", "against": "photos", "adapter": score},
+        {"measure": "clip_i", "against": "held-out photos", "adapter": {**score, "value": 0.1}},
+        {"measure": "clip_i", "against": "photos", "adapter": {**score, "value": 9.0}},
+    ]})  # fmt: skip
+    write_json(run.status_file, {"state": "succeeded", "step": 3})
+    return run
 
 
 class Launched:

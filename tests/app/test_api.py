@@ -62,6 +62,8 @@ def test_photos_go_up_and_come_back_with_verdicts(client: TestClient, duck: list
     captioned = client.put(f"/api/subjects/duck/photos/{file}/caption", json={"text": "a duck"})
     assert "nowhere" in captioned.json()["photos"][0]["lint"][0]
     assert client.patch("/api/subjects/duck", json={"name": "Donald"}).json()["name"] == "Donald"
+    held_out = client.put(f"/api/subjects/duck/photos/{file}/held_out", json={"held_out": True})
+    assert [photo["file"] for photo in held_out.json()["held_out"]] == [file]
     assert len(client.delete(f"/api/subjects/duck/photos/{file}").json()["photos"]) == 4
     assert client.delete("/api/subjects/duck").status_code == 204
     assert client.get("/api/subjects").json() == []
@@ -85,6 +87,8 @@ def test_a_job_is_asked_for_watched_and_cancelled(
     assert [row["id"] for row in client.get("/api/jobs").json()] == [job["id"], other["id"]]
     cancelled = client.post(f"/api/jobs/{job['id']}/cancel", json={}).json()
     assert cancelled["state"] == "cancelled"
+    early = client.delete(f"/api/jobs/{other['id']}")
+    assert early.status_code == 409 and "cancel it before" in early.json()["error"]
     again = client.post(f"/api/jobs/{job['id']}/rerun").json()
     assert again["rerun_of"] == job["id"] and again["request"] == job["request"]
     assert client.post(f"/api/jobs/{job['id']}/retry").json()["state"] == "queued"
@@ -188,7 +192,7 @@ def test_ten_megabytes_of_json_are_too_large_everywhere(client: TestClient) -> N
                 method, filled(path, "x"), content=body,
                 headers={"content-type": "application/json"},
             )  # fmt: skip
-            assert answer.status_code == 413, path
+            assert answer.status_code == 413 and "larger" in answer.json()["error"], path
 
 
 def test_json_is_only_taken_as_json(client: TestClient) -> None:

@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from app.blind_test import BlindTests
+from app.jobs.records import StateError
 from app.workspace import Workspace
-from trainer.config import DreamBoothConfig
 from trainer.errors import ArtifactError, ConfigError, UserError
-from trainer.files import write_json
-from trainer.run import KeptPhoto, Run, Subject
+from trainer.run import Run
 
-
-def scored_run(workspace: Workspace, name: str, shade: int, prompts: int = 3) -> Run:
-    """A finished, scored run as its readers see it: pictures of one shade, seeds 0 and 1."""
-    run = Run(workspace.run(name))
-    run.write_config(DreamBoothConfig())
-    run.write_subject(Subject("duck", "zwx", "duck", (KeptPhoto("1.png", "1.jpg", "", (8, 8)),)))
-    run.native.touch()
-    run.photos.mkdir()
-    Image.new("RGB", (8, 8)).save(run.photos / "1.png")
-    told = PngImagePlugin.PngInfo()
-    told.add_text("dashbooth", name)
-    entries: list[dict[str, Any]] = []
-    for place in range(2 * prompts):
-        path = run.images / "scored" / f"{place}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (shade, 0, 0)).save(path, pnginfo=told)
-        prompt, seed = f"a zwx duck {place // 2}", place % 2
-        entries.append({"path": f"images/scored/{place}.png", "prompt": prompt, "seed": seed})
-    write_json(run.scores, {"pictures": {"adapter": entries}})
-    return run
+ScoredRun = Callable[[str, int], Run]
 
 
 @pytest.fixture
-def tests(workspace: Workspace) -> BlindTests:
-    scored_run(workspace, "red", 200)
-    scored_run(workspace, "dark", 50)
+def tests(workspace: Workspace, scored_run: ScoredRun) -> BlindTests:
+    scored_run("red", 200)
+    scored_run("dark", 50)
     return BlindTests(workspace)
 
 
@@ -93,17 +73,25 @@ def test_a_test_is_there_again_after_a_restart(tests: BlindTests, workspace: Wor
     assert BlindTests(workspace).test(test.id) == test
 
 
-def test_what_cannot_be_compared_is_refused(tests: BlindTests, workspace: Workspace) -> None:
+def test_what_cannot_be_compared_is_refused(tests: BlindTests, scored_run: ScoredRun) -> None:
     with pytest.raises(ConfigError, match="two or more different runs"):
         tests.start(["red", "red"])
-    unscored = scored_run(workspace, "unscored", 0)
+    unscored = scored_run("unscored", 0)
     unscored.scores.unlink()
-    with pytest.raises(ArtifactError, match="unscored is not scored yet"):
+    with pytest.raises(StateError, match="unscored is not scored yet"):
         tests.start(["red", "unscored"])
-    for path in scored_run(workspace, "empty", 0).images.rglob("*.png"):
+    for path in scored_run("empty", 0).images.rglob("*.png"):
         path.unlink()
-    with pytest.raises(ArtifactError, match="no two of them drew the same prompt"):
+    with pytest.raises(ConfigError, match="no two of them drew the same prompt"):
         tests.start(["red", "empty"])
+
+
+@pytest.mark.parametrize("file", ["../test.json", "/etc/passwd", "9-left.png", "", "a\0b"])
+def test_only_pictures_of_the_test_are_handed_out(tests: BlindTests, file: str) -> None:
+    test = tests.start(["red", "dark"], pairs=2)
+    assert tests.picture(test.id, "1-left.png").is_file()
+    with pytest.raises(ArtifactError, match="has no picture"):
+        tests.picture(test.id, file)
 
 
 @pytest.mark.parametrize(

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from app.method_table import method_table
-from trainer.adapters.config import AdapterConfig
-from trainer.config import DreamBoothConfig
-from trainer.files import write_json
 from trainer.run import Run
 
-
-def finished_run(folder: Path, method: str, clip_i: float, seconds: float) -> Run:
-    run = Run(folder)
-    adapter = AdapterConfig(method=method)  # type: ignore[arg-type]
-    run.write_config(dataclasses.replace(DreamBoothConfig(), adapter=adapter))
-    tensors = {
-        "attn.lora_A": np.zeros((2, 10)), "attn.lora_B": np.zeros((10, 2)),
-        "attn.delta_sigma": np.zeros(4), "attn.direction_u": np.zeros((10, 4)),
-    }  # fmt: skip
-    save_file(tensors, run.native)
-    steps = [{"kind": "step", "step": n, "seconds": seconds, "memory_gib": n} for n in (1, 2, 3)]
-    rows = [*steps, {"kind": "checkpoint", "step": 3}]
-    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    score = {"value": clip_i, "low": clip_i - 0.1, "high": clip_i + 0.1}
-    write_json(run.scores, {"scores": [
-        {"measure": "clip_i", "against": "photos", "adapter": score},
-        {"measure": "clip_i", "against": "held-out photos", "adapter": {**score, "value": 0.1}},
-        {"measure": "clip_i", "against": "photos", "adapter": {**score, "value": 9.0}},
-    ]})  # fmt: skip
-    write_json(run.status_file, {"state": "succeeded", "step": 3})
-    return run
+FinishedRun = Callable[[Path, str, float, float], Run]
 
 
-def test_runs_of_a_method_are_one_row_with_mean_and_spread(tmp_path: Path) -> None:
+def test_runs_of_a_method_are_one_row_with_mean_and_spread(
+    tmp_path: Path, finished_run: FinishedRun
+) -> None:
     runs = [finished_run(tmp_path / str(n), "lora-tsd", 0.5 + n / 10, n + 1.0) for n in range(3)]
     [row] = method_table(runs)["rows"]
     assert (row["method"], row["n"], row["steps"]) == ("lora-tsd", 3, 3)
@@ -51,18 +27,24 @@ def test_runs_of_a_method_are_one_row_with_mean_and_spread(tmp_path: Path) -> No
     assert row["memory_gib"] == {"mean": 3.0, "sd": 0.0, "n": 3}
 
 
-def test_trained_numbers_are_counted_fixed_directions_are_not(tmp_path: Path) -> None:
+def test_trained_numbers_are_counted_fixed_directions_are_not(
+    tmp_path: Path, finished_run: FinishedRun
+) -> None:
     [row] = method_table([finished_run(tmp_path / "a", "lora-tsd", 0.5, 1.0)])["rows"]
     assert row["parameters"] == 2 * 10 + 10 * 2 + 4
 
 
-def test_a_single_run_has_the_interval_of_its_own_scores(tmp_path: Path) -> None:
+def test_a_single_run_has_the_interval_of_its_own_scores(
+    tmp_path: Path, finished_run: FinishedRun
+) -> None:
     [row] = method_table([finished_run(tmp_path / "a", "lora", 0.5, 1.0)])["rows"]
     score = row["scores"]["clip_i"]
     assert (score["sd"], score["low"], score["high"]) == (None, 0.4, 0.6)
 
 
-def test_methods_keep_their_order_and_what_is_not_done_is_named(tmp_path: Path) -> None:
+def test_methods_keep_their_order_and_what_is_not_done_is_named(
+    tmp_path: Path, finished_run: FinishedRun
+) -> None:
     runs = [finished_run(tmp_path / m, m, 0.5, 1.0) for m in ("lora-dash", "lora", "lora-tsd")]
     runs[1].status_file.unlink()
     runs[2].scores.unlink()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors import safe_open
 
-from app.jobs.records import JobKind, JobState
+from app.jobs.records import JobKind, JobState, StateError
 from app.requests import (
     AdapterUse,
     CompareRequest,
@@ -118,7 +119,7 @@ def test_adapters_of_different_bases_are_refused_by_name(runs: Studio) -> None:
 
 def test_an_unfinished_run_cannot_be_drawn_with_and_says_so(runs: Studio) -> None:
     runs.workspace.run("duck-1").joinpath("adapter.safetensors").unlink()
-    with pytest.raises(ConfigError, match="duck-1: has no adapter yet"):
+    with pytest.raises(StateError, match="duck-1: has no adapter yet"):
         runs.generate(DRAW)
 
 
@@ -162,13 +163,38 @@ def test_methods_are_compared_on_the_same_seeds_or_not_at_all(
     assert [row["optim"] for row in chosen] == [{"steps": 10, "seed": s} for s in (0, 0, 1, 1)]
     table = studio.method_table(jobs[0].group or "")
     assert table["rows"] == [] and len(table["unfinished"]) == 4
+    with pytest.raises(StateError, match="need the subject duck"):
+        studio.delete_subject("duck")
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds"),
+    [([], [0]), (["lora"], []), (["lora"] * 2, [0]), (["lora"], [0, 0]), (["lora"], range(101))],
+)
+def test_a_comparison_is_of_some_trainings_each_once(
+    studio: Studio, methods: list[str], seeds: Sequence[int]
+) -> None:
+    with pytest.raises(ConfigError, match="at most 100 trainings"):
+        studio.compare_methods(TrainRequest("duck"), methods, seeds)
+
+
+def test_the_table_of_no_comparison_is_not_there(studio: Studio) -> None:
+    with pytest.raises(ArtifactError, match="no comparison of methods"):
+        studio.method_table("x")
 
 
 def test_a_run_in_use_is_not_deleted(runs: Studio) -> None:
-    job = runs.generate(DRAW)
-    with pytest.raises(ConfigError, match="cancel it first"):
-        runs.delete_run("duck-1")
-    runs.cancel(job.id)
+    shutil.copytree(runs.workspace.run("duck-1"), runs.workspace.run("duck-2"))
+    both = tuple(map(AdapterUse, ("duck-2", "duck-1")))
+    for ask in (
+        lambda: runs.generate(DRAW),
+        lambda: runs.generate(dataclasses.replace(DRAW, adapters=both)),
+        lambda: runs.compare(CompareRequest(("duck-1", "duck-2"))),
+    ):
+        job = ask()
+        with pytest.raises(StateError, match=rf"the run duck-1 \({job.id}\): cancel them first"):
+            runs.delete_run("duck-1")
+        runs.cancel(job.id)
     runs.delete_run("duck-1")
     with pytest.raises(ArtifactError, match="no run"):
         runs.run("duck-1")
@@ -179,7 +205,7 @@ def test_everything_is_deleted_but_bases_and_tokens(runs: Studio, duck: list[Upl
     (runs.workspace.bases / "mine.safetensors").write_bytes(b"x")
     token, _ = runs.create_token("script")
     job = runs.generate(DRAW)
-    with pytest.raises(ConfigError, match="1 jobs are waiting or running"):
+    with pytest.raises(StateError, match="1 waiting or running jobs"):
         runs.delete_everything()
     runs.cancel(job.id)
     runs.delete_everything()

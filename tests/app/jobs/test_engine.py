@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.jobs.engine import Queue
-from app.jobs.records import JobKind, JobState, Wish
+from app.jobs.records import JobKind, JobState, StateError, Wish
 from app.jobs.tickets import ticket_id
 from app.requests import NAME
 from trainer.errors import ArtifactError, ConfigError
@@ -111,7 +111,7 @@ def test_what_cannot_be_done_says_why(queue: Queue) -> None:
         (lambda: queue.wish(job_id, Wish.SAVE), "only a running job"),
         (lambda: queue.delete(job_id), "cancel it before"),
     ]:
-        with pytest.raises(ConfigError, match=re.escape(why)):
+        with pytest.raises(StateError, match=re.escape(why)):
             ask()
     for ask_nobody in (queue.job, queue.cancel, queue.retry, queue.delete, queue.log_tail):
         with pytest.raises(ArtifactError, match="no job"):

@@ -1,0 +1,38 @@
+"""What jobs that wait or run still need, so that nobody takes it from under them. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.jobs.records import Job, JobKind, StateError
+
+
+def check_run_unused(name: str, active: Iterable[Job]) -> None:
+    """StateError where one of these jobs makes or reads the run."""
+    _refuse(f"the run {name}", [job for job in active if name in _runs(job)])
+
+
+def check_subject_unused(slug: str, active: Iterable[Job]) -> None:
+    """StateError where one of these jobs trains on the subject."""
+    trains = [job for job in active if job.kind is JobKind.TRAIN]
+    _refuse(f"the subject {slug}", [job for job in trains if job.request.get("subject") == slug])
+
+
+def check_idle(active: Iterable[Job]) -> None:
+    """StateError where there is any job."""
+    _refuse("what you want to delete", list(active))
+
+
+def _runs(job: Job) -> set[str | None]:
+    """Names of the runs that the job makes or reads."""
+    adapters = {use["run"] for use in job.request.get("adapters", ())}
+    return {job.run, *adapters, *job.request.get("runs", ())}
+
+
+def _refuse(what: str, users: list[Job]) -> None:
+    if users:
+        named = ", ".join(job.id for job in users[:5]) + (" …" if len(users) > 5 else "")
+        raise StateError(
+            f"{len(users)} waiting or running jobs need {what} ({named}): cancel them first, then "
+            "delete."
+        )

@@ -83,6 +83,9 @@ class Studio:
     def remove_photo(self, slug: str, file: str) -> SubjectView:
         return self._subjects.remove_photo(slug, file)
 
+    def hold_out(self, slug: str, file: str, held_out: bool) -> SubjectView:
+        return self._subjects.hold_out(slug, file, held_out)
+
     def edit_subject(
         self,
         slug: str,

@@ -1,35 +1,29 @@
 """Subjects as users see them: made, shown, edited and deleted. No torch.
 
-subjects/<slug>/subject.json   tokens, and a row a photo: what `trainer.data.subject` trains on,
-                               with what people want to know beside it
-subjects/<slug>/photos/*.png   the photos, re-encoded
+subjects/<slug>/subject.json     tokens, and a row a photo: what `trainer.data.subject` trains on,
+                                 with what people want to know beside it
+subjects/<slug>/photos/*.png     the photos, re-encoded
+subjects/<slug>/held_out/*.png   those kept from training, for scores
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import threading
 import time
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import ImageColor
-
-from app import captions, photos
+from app import captions, photos, typed
 from app.runs import read_json
-from app.views import PhotoView, Refusal, SubjectView, Upload
+from app.subject_view import subject_view
+from app.views import SubjectView, Upload
 from app.workspace import Workspace
-from trainer.data.subject import fill
-from trainer.errors import ArtifactError, ConfigError, PhotoError, UserError
+from trainer.errors import ArtifactError, PhotoError, UserError
 from trainer.files import write_json
 
 MAX_PHOTOS = 200
-MAX_NAME, MAX_WORD, MAX_CAPTION = 80, 40, 1000
-SENTENCE = "a {unique_token} {class_token}"
-"""The caption of a photo that has none of its own."""
 
 
 class Subjects:
@@ -48,25 +42,26 @@ class Subjects:
             except UserError:
                 continue
         found.sort(key=lambda subject: -subject[0]["created_at"])
-        return [_view(slug, facts) for facts, slug in found]
+        return [subject_view(slug, facts) for facts, slug in found]
 
     def get(self, slug: str) -> SubjectView:
         """One subject; ArtifactError where there is none."""
-        return _view(slug, self._read(slug))
+        return subject_view(slug, self._read(slug))
 
     def create(
         self, name: str, class_token: str, unique_token: str | None, alpha_color: str
     ) -> SubjectView:
         """A subject without photos yet. Its slug is made of the name."""
         taken = {subject.unique_token for subject in self.all()}
-        shown = _line("The name", name, MAX_NAME)
+        shown = typed.name(name)
         facts = {
             "created_at": time.time(),
             "name": shown,
-            "class_token": _line("The class", class_token, MAX_WORD),
-            "unique_token": _word(unique_token or captions.suggest_token(taken)),
-            "alpha_color": _color(alpha_color),
+            "class_token": typed.class_token(class_token),
+            "unique_token": typed.unique_token(unique_token or captions.suggest_token(taken)),
+            "alpha_color": typed.color(alpha_color),
             "photos": [],
+            "held_out": [],
             "refused": [],
         }
         slug = self._new_folder(shown)
@@ -76,10 +71,10 @@ class Subjects:
     def edit(self, slug: str, changes: dict[str, str | None]) -> SubjectView:
         """Change what is not None of name, class_token, unique_token and alpha_color."""
         check = {
-            "name": lambda text: _line("The name", text, MAX_NAME),
-            "class_token": lambda text: _line("The class", text, MAX_WORD),
-            "unique_token": _word,
-            "alpha_color": _color,
+            "name": typed.name,
+            "class_token": typed.class_token,
+            "unique_token": typed.unique_token,
+            "alpha_color": typed.color,
         }
         checked = {key: check[key](text) for key, text in changes.items() if text is not None}
         with self._changing:
@@ -90,19 +85,19 @@ class Subjects:
         """Take uploads in; those that cannot be used are listed as refused, with the reason."""
         with self._changing:
             facts = self._read(slug)
-            _check_count(len(facts["photos"]) + len(uploads))
-            folder = self._photos(slug)
+            _check_count(len(_rows(facts)) + len(uploads))
             facts["refused"] = []
             for upload in uploads:
+                source = typed.file_name(upload.name)
                 try:
                     file, size, notes = photos.store(
-                        upload, folder, self._workspace.cache / "uploads"
+                        upload, self._photos(slug), self._workspace.cache / "uploads"
                     )
                 except PhotoError as error:
-                    facts["refused"].append({"source": _shown(upload.name), "reason": str(error)})
+                    facts["refused"].append({"source": source, "reason": str(error)})
                 else:
                     facts["photos"].append(
-                        {"file": file, "source": _shown(upload.name), "size": size, "notes": notes}
+                        {"file": file, "source": source, "size": size, "notes": notes}
                     )
             self._write(slug, self._judged(slug, facts))
         return self.get(slug)
@@ -111,9 +106,34 @@ class Subjects:
         with self._changing:
             facts = self._read(slug)
             row = _row(slug, facts, file)
-            facts["photos"].remove(row)
+            picture = self._picture(slug, row)
+            (facts["photos"] if row in facts["photos"] else facts["held_out"]).remove(row)
             self._write(slug, self._judged(slug, facts))
-            (self._photos(slug) / row["file"]).unlink(missing_ok=True)
+            picture.unlink(missing_ok=True)
+        return self.get(slug)
+
+    def hold_out(self, slug: str, file: str, held_out: bool) -> SubjectView:
+        """Keep a photo from training, for scores; or train on it again. One at least stays.
+
+        Where this is cut short, the picture lies in held_out/ and is not trained on.
+        """
+        with self._changing:
+            facts = self._read(slug)
+            row = _row(slug, facts, file)
+            if held_out and facts["photos"] == [row]:
+                raise PhotoError(
+                    f"{row['source']} is the only photo to train on: add another one, then hold "
+                    "this one out."
+                )
+            now, then = ("held_out", "photos") if held_out else ("photos", "held_out")
+            if row not in facts[now]:
+                facts[then].remove(row)
+                facts[now].append(row)
+            if held_out:
+                self._move(slug, row["file"], "photos", "held_out")
+            self._write(slug, facts)
+            if not held_out:
+                self._move(slug, row["file"], "held_out", "photos")
         return self.get(slug)
 
     def set_caption(self, slug: str, file: str, text: str) -> SubjectView:
@@ -123,13 +143,13 @@ class Subjects:
             row = _row(slug, facts, file)
             row.pop("caption", None)
             if text.strip():
-                row["caption"] = _line("The caption", text, MAX_CAPTION)
+                row["caption"] = typed.caption(text)
             self._write(slug, facts)
         return self.get(slug)
 
     def photo_path(self, slug: str, file: str) -> Path:
         """Where a stored photo lies; only names that subject.json lists are known."""
-        return self._photos(slug) / str(_row(slug, self._read(slug), file)["file"])
+        return self._picture(slug, _row(slug, self._read(slug), file))
 
     def delete(self, slug: str) -> None:
         with self._changing:
@@ -137,15 +157,16 @@ class Subjects:
             shutil.rmtree(self._workspace.subject(slug))
 
     def _judged(self, slug: str, facts: dict[str, Any]) -> dict[str, Any]:
-        folder = self._photos(slug)
-        reasons = photos.judge([folder / row["file"] for row in facts["photos"]])
-        names = {row["file"]: row["source"] for row in facts["photos"]}
-        for row in facts["photos"]:
+        """Those held out are judged with the others: a photo that is in both spoils the scores."""
+        rows = _rows(facts)
+        reasons = photos.judge([self._picture(slug, row) for row in rows])
+        names = {row["file"]: row["source"] for row in rows}
+        for row in rows:
             row["reasons"] = [_with_sources(text, names) for text in reasons[row["file"]]]
         return facts
 
     def _new_folder(self, name: str) -> str:
-        stem, number = _slug(name), 1
+        stem, number = typed.slug(name), 1
         while True:
             slug = stem if number == 1 else f"{stem}-{number}"
             try:
@@ -158,68 +179,39 @@ class Subjects:
     def _photos(self, slug: str) -> Path:
         return self._workspace.subject(slug) / "photos"
 
+    def _picture(self, slug: str, row: dict[str, Any]) -> Path:
+        file = str(row["file"])
+        held_out = self._workspace.subject(slug) / "held_out" / file
+        return held_out if held_out.exists() else self._photos(slug) / file
+
+    def _move(self, slug: str, file: str, start: str, end: str) -> None:
+        folder = self._workspace.subject(slug)
+        (folder / end).mkdir(exist_ok=True)
+        if (folder / start / file).exists():
+            (folder / start / file).replace(folder / end / file)
+
     def _read(self, slug: str) -> dict[str, Any]:
         facts = read_json(self._workspace.subject(slug) / "subject.json")
         if facts is None or "created_at" not in facts:
             raise ArtifactError(f"There is no subject {slug!r}. Choose one of the list.")
-        return facts
+        return {"held_out": [], **facts}
 
     def _write(self, slug: str, facts: dict[str, Any]) -> None:
         write_json(self._workspace.subject(slug) / "subject.json", facts)
 
 
-# --- what is shown --------------------------------------------------------------------------------
+# --- rows of subject.json -------------------------------------------------------------------------
 
 
-def _view(slug: str, facts: dict[str, Any]) -> SubjectView:
-    unique_token, class_token = facts["unique_token"], facts["class_token"]
-    return SubjectView(
-        slug=slug,
-        name=facts["name"],
-        class_token=class_token,
-        unique_token=unique_token,
-        alpha_color=facts["alpha_color"],
-        photos=[_photo_view(row, unique_token, class_token) for row in facts["photos"]],
-        refused=[Refusal(**row) for row in facts["refused"]],
-        warnings=captions.token_warnings(unique_token, class_token),
-        ready=bool(facts["photos"]),
-    )
-
-
-def _photo_view(row: dict[str, Any], unique_token: str, class_token: str) -> PhotoView:
-    caption = row.get("caption", "")
-    shown = fill(caption or SENTENCE, unique_token, class_token)
-    reasons = [*row["notes"], *row["reasons"]]
-    size = (row["size"][0], row["size"][1])
-    bucket, crop = photos.bucket_and_crop(size)
-    return PhotoView(
-        file=row["file"],
-        source=row["source"],
-        verdict="warned" if reasons else "accepted",
-        reasons=reasons,
-        caption=caption,
-        shown_caption=shown,
-        lint=captions.lint(shown, unique_token, class_token),
-        size=size,
-        bucket=bucket,
-        crop=crop,
-    )
-
-
-def _with_sources(text: str, names: dict[str, str]) -> str:
-    for file, source in names.items():
-        text = text.replace(file, source)
-    return text
-
-
-# --- what is taken from outside -------------------------------------------------------------------
+def _rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of all photos, those held out last."""
+    return [*facts["photos"], *facts["held_out"]]
 
 
 def _row(slug: str, facts: dict[str, Any], file: str) -> dict[str, Any]:
-    for row in facts["photos"]:
+    for row in _rows(facts):
         if row["file"] == file:
-            found: dict[str, Any] = row
-            return found
+            return row
     raise ArtifactError(f"The subject {slug} has no photo {file[:100]!r}.")
 
 
@@ -231,42 +223,7 @@ def _check_count(count: int) -> None:
         )
 
 
-def _line(what: str, text: str, longest: int) -> str:
-    """`text` as one line of printable characters."""
-    line = " ".join(text.split())
-    if not line or len(line) > longest or not line.isprintable():
-        raise ConfigError(
-            f"{what} is {line[:40]!r}; it needs 1 to {longest} characters that can be printed."
-        )
-    return line
-
-
-def _word(text: str) -> str:
-    if not re.fullmatch(rf"\w{{1,{MAX_WORD}}}", text):
-        raise ConfigError(
-            f"The unique token is {text[:40]!r}; it needs to be one word of at most {MAX_WORD} "
-            f"letters and digits, such as {captions.CANDIDATES[0]}."
-        )
+def _with_sources(text: str, names: dict[str, str]) -> str:
+    for file, source in names.items():
+        text = text.replace(file, source)
     return text
-
-
-def _color(text: str) -> str:
-    """Any way to write a colour, as #rrggbb."""
-    try:
-        red, green, blue, *_ = ImageColor.getrgb(text[:40])
-    except ValueError as error:
-        raise ConfigError(
-            f"The colour is {text[:40]!r}; write it as #rrggbb or a name such as white."
-        ) from error
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def _shown(name: str) -> str:
-    """A client's file name, fit to be shown: its last part, printable, short."""
-    last = re.split(r"[/\\]", name)[-1]
-    return "".join(c for c in last if c.isprintable())[-MAX_NAME:] or "photo"
-
-
-def _slug(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "subject"

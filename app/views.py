@@ -65,6 +65,9 @@ class SubjectView:
     unique_token: str
     alpha_color: str
     photos: list[PhotoView]
+    """Those to train on."""
+    held_out: list[PhotoView]
+    """Kept from training: scores compare the pictures with them."""
     refused: list[Refusal]
     """Of the last upload."""
     warnings: list[str]

@@ -29,6 +29,11 @@ class SubjectChanges(BaseModel, extra="forbid"):
     alpha_color: str | None = None
 
 
+class HeldOut(BaseModel, extra="forbid"):
+    held_out: bool
+    """True: kept from training, for scores."""
+
+
 class Caption(BaseModel, extra="forbid"):
     text: str
     """Empty: the subject's own sentence."""
@@ -80,6 +85,12 @@ def get_photo(studio: StudioNeeded, slug: str, file: str) -> FileResponse:
 @router.delete("/{slug}/photos/{file}")
 def remove_photo(studio: StudioNeeded, slug: str, file: str) -> SubjectView:
     return studio.remove_photo(slug, file)
+
+
+@router.put("/{slug}/photos/{file}/held_out")
+def hold_out(studio: StudioNeeded, slug: str, file: str, wanted: HeldOut) -> SubjectView:
+    """Keep a photo from training, for scores; or train on it again. Runs that are there stay."""
+    return studio.hold_out(slug, file, wanted.held_out)
 
 
 @router.put("/{slug}/photos/{file}/caption")

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.studio import Studio
 from app.tabs.choices import kept, refreshed, subject_choices
-from app.tabs.markup import Markup, el, empty, file_url, join, note
+from app.tabs.markup import Markup, button, el, empty, file_url, join, note
 from app.tabs.words import say
 from app.views import PhotoView, Refusal, SubjectView
 
@@ -25,17 +25,30 @@ def cards_of(studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()) 
     view = studio.subject(slug)
     shared = _shared_reasons(view)
     shown = [_card(studio, view, photo, shared) for photo in view.photos]
+    held_out = [_card(studio, view, photo, shared) for photo in view.held_out]
     stayed_out = [_refusal(refusal) for refusal in refused or view.refused]
     shared_words = [say("photo.all", reason=reason) for reason in shared]
     warnings = [note(warning, "warning") for warning in (*view.warnings, *shared_words)]
-    return join([_summary(view), *warnings, *stayed_out, el("ul", *shown, class_="photos")])
+    return join([
+        _summary(view), *warnings, *stayed_out, el("ul", *shown, class_="photos"), _apart(held_out),
+    ])  # fmt: skip
+
+
+def _apart(held_out: Sequence[Markup]) -> Markup | None:
+    """Photos kept from training, under a heading that says what for."""
+    if not held_out:
+        return None
+    return el("section", el("h4", say("photo.held_out")),
+              el("p", say("photo.held_out_info"), class_="aside"),
+              el("ul", *held_out, class_="photos"))  # fmt: skip
 
 
 def _shared_reasons(view: SubjectView) -> list[str]:
     """What is to be said of every photo: once is enough."""
-    if len(view.photos) < 2:
+    photos = [*view.photos, *view.held_out]
+    if len(photos) < 2:
         return []
-    first, *others = view.photos
+    first, *others = photos
     return [reason for reason in first.reasons if all(reason in other.reasons for other in others)]
 
 
@@ -60,10 +73,24 @@ def _card(studio: Studio, view: SubjectView, photo: PhotoView, shared: Sequence[
         el("span", say(f"verdict.{photo.verdict}"), class_=f"badge {photo.verdict}"),
         el("span", photo.source, class_="source"),
         *(note(reason, "warning") for reason in photo.reasons if reason not in shared),
-        el("q", photo.shown_caption, class_="caption"),
-        *(note(fault, "warning") for fault in photo.lint),
+        *(_caption(photo) if photo in view.photos else []),
+        _holding(view, photo),
     ]
     return el("li", opener, *words, class_="photo")
+
+
+def _holding(view: SubjectView, photo: PhotoView) -> Markup | None:
+    """To hold a photo out, or train on it again; the last one to train on must stay."""
+    if view.photos == [photo]:
+        return None
+    do = "hold_out" if photo in view.photos else "train_on"
+    return button(say(f"photo.{do}"), do, file=photo.file)
+
+
+def _caption(photo: PhotoView) -> list[Markup]:
+    """What training reads, and what is wrong with it."""
+    faults = (note(fault, "warning") for fault in photo.lint)
+    return [el("q", photo.shown_caption, class_="caption"), *faults]
 
 
 def photo_closely(studio: Studio, view: SubjectView, photo: PhotoView) -> Markup:

@@ -30,10 +30,16 @@ def build_photo(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
                 close = gr.Button(say("photo.close"))
     problem = gr.HTML(padding=False)
 
-    def pick(slug: str | None, event: gr.EventData) -> list[Any]:
-        view = studio.subject(slug or "")
-        photo = _photo(view, said(event).get("file", ""))
-        return [gr.Row(visible=True), photo_closely(studio, view, photo), photo.file, photo.caption]
+    def press(slug: str | None, event: gr.EventData) -> list[Any]:
+        """A card's buttons: look closely, hold the photo out, train on it again."""
+        asked = said(event)
+        view, name = studio.subject(slug or ""), asked.get("file", "")
+        if asked.get("do") in ("hold_out", "train_on"):
+            studio.hold_out(view.slug, name, asked["do"] == "hold_out")
+            return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), cards_of(studio, view.slug)]
+        photo = _photo(view, name)
+        return [gr.Row(visible=True), photo_closely(studio, view, photo), photo.file,
+                photo.caption, gr.skip()]  # fmt: skip
 
     def describe(slug: str, name: str, text: str) -> list[Any]:
         view = studio.set_caption(slug, name, text)
@@ -43,7 +49,7 @@ def build_photo(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
         studio.remove_photo(slug, name)
         return [gr.Row(visible=False), cards_of(studio, slug)]
 
-    when(cards.click, pick, [subject], [row, large, file, caption], problem)
+    when(cards.click, press, [subject], [row, large, file, caption, cards], problem)
     when(save.click, describe, [subject, file, caption], [large, cards], problem)
     when(remove.click, take_away, [subject, file], [row, cards], problem)
     gr.on([close.click, subject.change], lambda: gr.Row(visible=False), None, row,
@@ -51,7 +57,7 @@ def build_photo(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
 
 
 def _photo(view: SubjectView, file: str) -> PhotoView:
-    for photo in view.photos:
+    for photo in (*view.photos, *view.held_out):
         if photo.file == file:
             return photo
     raise PhotoError(say("photo.gone", name=file[:100]))

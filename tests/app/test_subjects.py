@@ -191,6 +191,56 @@ def test_uploads_at_the_same_time_lose_no_photo(studio: Studio, picture: Picture
     }
 
 
+def test_a_photo_held_out_is_kept_from_training_and_goes_to_the_scores(
+    studio: Studio, duck: list[Upload]
+) -> None:
+    subject = studio.create_subject("Duck", "duck", uploads=duck)
+    held = subject.photos[1]
+    subject = studio.hold_out(subject.slug, held.file, True)
+    assert subject.held_out == [held] and held not in subject.photos
+    assert studio.photo_path(subject.slug, held.file).is_file()
+    read = read_subject(studio.workspace.subject(subject.slug), SubjectConfig(), 64)
+    assert [path.name for path in read.held_out] == [held.file]
+    assert sorted(p.path.name for p in read.photos) == sorted(p.file for p in subject.photos)
+
+
+def test_a_photo_is_trained_on_again_with_its_caption(studio: Studio, duck: list[Upload]) -> None:
+    subject = studio.create_subject("Duck", "duck", uploads=duck[:2])
+    file = subject.photos[0].file
+    studio.set_caption(subject.slug, file, "a {unique_token} duck asleep")
+    for held_out in (True, True, False, False):  # twice is once
+        studio.hold_out(subject.slug, file, held_out)
+    again = studio.subject(subject.slug)
+    assert again.held_out == []
+    assert [(p.file, p.caption) for p in again.photos][1] == (file, "a {unique_token} duck asleep")
+    read = read_subject(studio.workspace.subject(subject.slug), SubjectConfig(), 64)
+    assert len(read.photos) == 2 and read.held_out == ()
+
+
+def test_one_photo_at_least_stays_to_train_on(studio: Studio, duck: list[Upload]) -> None:
+    subject = studio.create_subject("Duck", "duck", uploads=duck[:1])
+    with pytest.raises(PhotoError, match="the only photo to train on"):
+        studio.hold_out(subject.slug, subject.photos[0].file, True)
+    assert studio.subject(subject.slug) == subject
+
+
+def test_a_held_out_photo_that_is_also_trained_on_is_warned_of(studio: Studio, picture) -> None:
+    same = picture()
+    subject = studio.create_subject("Dog", "dog", uploads=[Upload("a.png", same)])
+    subject = studio.add_photos(subject.slug, [Upload("b.png", picture(seed=4))])
+    studio.hold_out(subject.slug, subject.photos[1].file, True)
+    subject = studio.add_photos(subject.slug, [Upload("c.png", picture(seed=4))])
+    assert subject.held_out[0].reasons == ["has the same pixels as c.png; one of them is enough"]
+
+
+def test_a_held_out_photo_can_be_removed(studio: Studio, duck: list[Upload]) -> None:
+    subject = studio.create_subject("Duck", "duck", uploads=duck[:2])
+    file = subject.photos[0].file
+    studio.hold_out(subject.slug, file, True)
+    assert studio.remove_photo(subject.slug, file).held_out == []
+    assert list((studio.workspace.subject(subject.slug) / "held_out").iterdir()) == []
+
+
 def test_a_deleted_subject_leaves_nothing(studio: Studio, duck: list[Upload]) -> None:
     subject = studio.create_subject("Duck", "duck", uploads=duck)
     studio.delete_subject(subject.slug)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from trainer.data.photos import take_in, write_clean
 from trainer.data.subject import TrainingSubject, caption_warnings
 from trainer.run import KeptPhoto, Run, Subject
@@ -22,16 +20,18 @@ def keep_subject(run: Run, subject: TrainingSubject, resolution: int) -> Subject
         unique_token=subject.unique_token,
         class_token=subject.class_token,
         photos=tuple(photos),
-        held_out=_keep_held_out(run, subject.held_out, resolution),
+        held_out=_keep_held_out(run, subject, resolution),
         warnings=(*refused, *subject.intake.warnings, *caption_warnings(subject)),
     )
     run.write_subject(kept)
     return kept
 
 
-def _keep_held_out(run: Run, paths: tuple[Path, ...], resolution: int) -> tuple[str, ...]:
+def _keep_held_out(run: Run, subject: TrainingSubject, resolution: int) -> tuple[str, ...]:
     names = []
-    for number, photo in enumerate(take_in(paths, resolution=resolution).accepted):
+    behind = subject.photos[0].alpha_color
+    intake = take_in(subject.held_out, resolution=resolution, alpha_color=behind)
+    for number, photo in enumerate(intake.accepted):
         names.append(f"{number:03d}.png")
         write_clean(photo, run.held_out / names[-1])
     return tuple(names)

@@ -4,10 +4,12 @@ Three things can be wrong, and each has one cure. A job is shown as running and 
 waits again, with its next ticket. A job waits and its ticket can bring no worker (never issued,
 used up, taken by a worker that died): it gets the next one. A ticket of an ended job was never
 answered: it is withdrawn. Every cure names the row as it was found, so two workers that do the
-same do it once.
+same do it once. Tickets that are over for a while are deleted.
 """
 
 from __future__ import annotations
+
+import time
 
 import sqlalchemy as sa
 from dbos import WorkflowStatus
@@ -30,6 +32,7 @@ def reconcile(queue: Queue, policy: Policy) -> None:
     alive = living_workers(queue.store)
     replace_dead_tickets(queue, alive)
     withdraw_unanswered(queue, alive, policy)
+    queue.tickets.forget(ended_before=time.time() - policy.worker_seconds)
 
 
 def show_life(store: Store, worker: Values, policy: Policy) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowStatus
@@ -26,6 +27,8 @@ PRIORITIES = range(-50, 51)
 _ORDERS = 1 << 24
 WAITING = ("ENQUEUED", "DELAYED")
 TAKEN = "PENDING"
+ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+FORGOTTEN_AT_ONCE = 500
 
 
 def ticket_id(job_id: str, number: int) -> str:
@@ -84,6 +87,21 @@ class Tickets:
         """The tickets that some worker has taken and not yet answered."""
         with answering():
             return self._client.list_workflows(status=TAKEN, load_input=False, load_output=False)
+
+    def forget(self, ended_before: float) -> None:
+        """Delete the tickets that were used up or withdrawn before that time, in unix seconds.
+
+        DBOS would keep them for ever. Whether a ticket is good the job's row says, so one that is
+        no more is as harmless as an old one.
+        """
+        moment = datetime.fromtimestamp(ended_before, UTC).isoformat()
+        with answering():
+            ended = self._client.list_workflows(
+                status=list(ENDED), completed_before=moment, limit=FORGOTTEN_AT_ONCE,
+                load_input=False, load_output=False,
+            )  # fmt: skip
+            if ended:
+                self._client.delete_workflows([ticket.workflow_id for ticket in ended])
 
 
 def create_engine_tables(url: str) -> None:

@@ -197,8 +197,10 @@ def survive(fleet, jobs: int, kills: int, seed: int) -> None:
     """Run so many jobs on two slots, kill something at work each time, start dead workers again."""
     chance = random.Random(seed)
     ids = [fleet.submit(STEPS, seconds=0.05, save_every=4) for _ in range(jobs)]
+    # Whoever dies here is known to be dead at once; a lease that is long wrongs no busy machine.
+    patient = {"lease_seconds": 60, "worker_seconds": 20}
     for slot in (0, 1):
-        fleet.start_worker(slot)
+        fleet.start_worker(slot, **patient)
     victims = ["worker", "supervisor", "program"] * (kills // 3)
     chance.shuffle(victims)
     for kill, victim in enumerate(victims):
@@ -207,7 +209,7 @@ def survive(fleet, jobs: int, kills: int, seed: int) -> None:
         _kill_at_work(fleet, victim)
         for slot in (0, 1):
             if fleet.workers[slot].poll() is not None:
-                fleet.start_worker(slot)
+                fleet.start_worker(slot, **patient)
                 fleet.workers[slot] = fleet.workers.pop()
     fleet.until(lambda: _ended(fleet) == jobs, seconds=300)
     rows = [fleet.queue.job(job_id) for job_id in ids]

@@ -18,7 +18,7 @@ from eval.report import measure_name
 from trainer.errors import ArtifactError
 from trainer.run import Run
 
-TRAINED = ("lora_A", "lora_B", "delta_sigma")
+TRAINED = ("lora_A", "lora_B", "lora_E", "lora_G", "delta_sigma")
 """Tensors that the optimizer moves; the others are fixed at launch."""
 
 

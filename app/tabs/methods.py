@@ -31,7 +31,8 @@ def build_methods(
         with gr.Row(equal_height=False):
             methods = gr.CheckboxGroup(
                 [(say(f"method.{name}"), name) for name in METHODS],
-                value=list(METHODS), label=say("methods.which"), scale=4,
+                value=[name for name in METHODS if name.startswith("lora")],
+                label=say("methods.which"), scale=4,
             )  # fmt: skip
             seeds = gr.Textbox("0", label=say("methods.seeds"), info=say("methods.seeds_info"),
                                scale=1, min_width=160)  # fmt: skip

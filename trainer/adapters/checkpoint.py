@@ -1,8 +1,8 @@
 """The native file: an adapter with all its state, in fp32, exactly as it trains.
 
-    <module path>.<name>   lora_A, lora_B, init_A, init_B, prelaunch_A, prelaunch_B, direction_u,
-                           direction_v, delta_sigma, direction_index, direction_sigma,
-                           direction_rate; those that the method has
+    <module path>.<name>   lora_A, lora_B, lora_E, lora_G, init_A, init_B, prelaunch_A, prelaunch_B,
+                           direction_u, direction_v, delta_sigma, direction_index, direction_sigma,
+                           direction_rate, kept, what AdaLoRA remembers; those that the method has
     metadata               config (JSON), step, phase, launch_step, scaling, base_fingerprint
 
 Loading never decomposes anything: the launched directions lie in the file. They belong to one

@@ -1,7 +1,8 @@
 """What an adapter is told: method, size, directions and the moment of launch. No torch.
 
-The methods are those of "Task-Specific Directions" (Si et al. 2024), Section 4; `--help` renders
-the words under each field, so they are written to teach the method.
+The methods are those of "Task-Specific Directions" (Si et al. 2024), Section 4, and the two that it
+puts its dash term on in Section 6.4: AdaLoRA (Zhang et al. 2023) and FLoRA (Si et al. 2024).
+`--help` renders the words under each field, so they are written to teach the method.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from typing import Literal
 
 from trainer.errors import ConfigError
 
-Method = Literal["lora", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
-Direction = Literal["tsd", "top", "bottom", "random"]
+Method = Literal[
+    "lora", "lora-dash", "lora-init", "lora-tsd", "lora-restart",
+    "adalora", "adalora-dash", "flora", "flora-dash",
+]  # fmt: skip
+Direction = Literal["tsd", "top", "bottom", "random", "top+bottom", "all"]
+Core = Literal["none", "diagonal", "full"]
 
 DEFAULT_PRELAUNCH_STEPS = 100  # Section 4.1: t = 100 captures the directions for every rank tried
 
@@ -27,9 +32,12 @@ class AdapterConfig:
     which core directions u_i v_i^T of each frozen weight W = U S V^T have changed most for their
     size: the task-specific directions. lora-dash then trains their coordinates directly
     (delta_sigma). lora-init restarts B, A on these directions. lora-tsd does both. lora-restart
-    is the control: a restart on random factors, with delta_sigma unless num-directions is 0."""
+    is the control: a restart on random factors, with delta_sigma unless num-directions is 0.
+    adalora (B diag(E) A, ranks moved to the layers that need them) and flora (B G A) are rivals;
+    adalora-dash and flora-dash launch delta_sigma on top of them."""
     rank: int = 16
-    """r: columns of B and rows of A in every target linear. More learns more and weighs more."""
+    """r: columns of B and rows of A in every target linear. More learns more and weighs more.
+    adalora starts with half as many again, and ends with r in the mean over the linears."""
     alpha: float = 16.0
     """The low-rank change is scaled by c = alpha / rank; alpha = rank leaves it unscaled."""
     dropout: float = 0.0
@@ -40,7 +48,8 @@ class AdapterConfig:
     direction: Direction = "tsd"
     """Which core directions launch takes. tsd: those with the highest change rate
     |u_i^T delta_w v_i| / sigma_i. For comparison, top: the largest singular values (PiSSA),
-    bottom: the smallest (MiLoRA), random: any (RoSA); these three may launch at step 0."""
+    bottom: the smallest (MiLoRA), random: any (RoSA), top+bottom: in turns from either end, all:
+    every one of them, whatever num-directions says. But for tsd they may launch at step 0."""
     num_directions: int = 8
     """s: core directions a linear whose coordinates delta_sigma trains after launch."""
     prelaunch_steps: int | None = None
@@ -60,9 +69,26 @@ class AdapterConfig:
         return self.alpha / self.rank
 
     @property
+    def core(self) -> Core:
+        """What stands between B and A: nothing, AdaLoRA's diag(E), FLoRA's G."""
+        if self.prunes:
+            return "diagonal"
+        return "full" if self.method.startswith("flora") else "none"
+
+    @property
+    def prunes(self) -> bool:
+        """Whether ranks are taken from layers that need them less (AdaLoRA)."""
+        return self.method.startswith("adalora")
+
+    @property
+    def initial_rank(self) -> int:
+        """Rank of the factors as they start; AdaLoRA's budget begins at 1.5 r (its Section 4)."""
+        return math.ceil(1.5 * self.rank) if self.prunes else self.rank
+
+    @property
     def launches(self) -> bool:
         """Whether anything happens after the pre-launch phase."""
-        return self.method != "lora"
+        return self.method not in ("lora", "adalora", "flora")
 
     @property
     def restarts(self) -> bool:
@@ -77,8 +103,12 @@ class AdapterConfig:
     @property
     def dash_rank(self) -> int:
         """How many directions delta_sigma trains (eq. 5)."""
-        has_dash = self.method in ("lora-dash", "lora-tsd", "lora-restart")
+        has_dash = self.method.endswith("-dash") or self.method in ("lora-tsd", "lora-restart")
         return self.num_directions if has_dash else 0
+
+    def dash_rank_of(self, available: int) -> int:
+        """The same for a linear of so many core directions: `all` takes every one."""
+        return available if self.dash_rank and self.direction == "all" else self.dash_rank
 
     @property
     def folds(self) -> bool:
@@ -90,13 +120,28 @@ class AdapterConfig:
         """How many directions launch chooses: eq. 8 and eq. 5 take the head of one list."""
         return max(self.init_rank, self.dash_rank)
 
+    def chosen_of(self, available: int) -> int:
+        """The same for a linear of so many core directions."""
+        return max(self.init_rank, self.dash_rank_of(available))
+
     def resolved_prelaunch_steps(self, total_steps: int) -> int | None:
         """t for a run of `total_steps` optimizer steps; None where nothing launches."""
-        if not self.launches:
-            return None
+        return self._prelaunch(total_steps) if self.launches else None
+
+    def _prelaunch(self, total_steps: int) -> int:
         if self.prelaunch_steps is not None:
             return self.prelaunch_steps
         return min(DEFAULT_PRELAUNCH_STEPS, total_steps // 5)
+
+    def pruning_steps(self, total_steps: int) -> tuple[int, int]:
+        """The steps after which AdaLoRA's budget begins and ceases to sink.
+
+        It begins where the pre-launch phase ends, or would end, so that directions are chosen from
+        the uncut change and adalora differs from adalora-dash in nothing but the dash term; it
+        takes half of what is left of the run.
+        """
+        first = self._prelaunch(total_steps)
+        return first, first + (total_steps - first) // 2
 
     def validate(self, total_steps: int) -> None:
         """Raise one ConfigError with every fault in it."""
@@ -126,6 +171,11 @@ class AdapterConfig:
                 f"--adapter.num-directions is {self.num_directions}; {self.method} needs at least "
                 f"{fewest} (0, for no delta_sigma, is for lora-restart only)."
             )
+        if self.direction == "all" and self.init_rank:
+            faults.append(
+                f"--adapter.direction all leaves {self.method} nothing to choose its factors by; "
+                "use a method that only dashes, like lora-dash."
+            )
         if self.method == "lora-restart" and self.prelaunch == "discard":
             faults.append(
                 "--adapter.prelaunch discard with --adapter.method lora-restart would only throw "
@@ -134,10 +184,10 @@ class AdapterConfig:
         return faults
 
     def _launch_faults(self, total_steps: int) -> list[str]:
-        steps = self.resolved_prelaunch_steps(total_steps)
-        if steps is None:
+        if not (self.launches or self.prunes):
             return []
-        first = 1 if self.direction == "tsd" else 0
+        steps = self._prelaunch(total_steps)
+        first = 1 if self.direction == "tsd" and self.launches else 0
         if steps < first:
             return [
                 f"--adapter.prelaunch-steps is {steps} in a run of {total_steps} steps; direction "

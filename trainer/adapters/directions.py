@@ -114,6 +114,12 @@ def random_directions(usable: int, count: int, seed: int, path: str) -> Tensor:
     return torch.randperm(usable, generator=seeded(f"{seed}:{path}:directions"))[:count]
 
 
+def top_and_bottom_directions(usable: int, count: int) -> Tensor:
+    """In turns the largest and the smallest that is left (Fig. 7a); any count is nested."""
+    index = torch.arange(usable)
+    return torch.stack([index, index.flip(0)], dim=1).flatten()[:usable][:count]
+
+
 def seeded(label: str) -> torch.Generator:
     """A CPU generator that depends on the label only, not on the order of layers."""
     digest = hashlib.sha256(label.encode()).digest()

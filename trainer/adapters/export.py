@@ -15,16 +15,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainer.adapters.attach import Adapter
-from trainer.adapters.config import AdapterConfig
 from trainer.adapters.layer import LowRankBranch
 
 
-def exact_rank(config: AdapterConfig) -> int:
-    """The rank that holds any delta_w of this method: A B, what is folded, and the directions.
+def exact_rank(adapter: Adapter) -> int:
+    """The rank that holds any delta_w of this method: B A, what is folded, and the directions.
 
-    The launched directions count once: c B0 A0 and the dash term lie on the same u_i v_i^T.
+    The launched directions count once: c B0 A0 and the dash term lie on the same u_i v_i^T. AdaLoRA
+    counts as it starts, since one linear may keep all of its ranks; direction `all` is full rank.
     """
-    return config.rank * (2 if config.folds else 1) + config.chosen
+    config = adapter.config
+    if config.direction == "all" and config.dash_rank:
+        return max(min(base.weight.shape) for base in adapter.linears().values())
+    return config.initial_rank * (2 if config.folds else 1) + config.chosen
 
 
 def compact_delta_w(branch: LowRankBranch) -> tuple[Tensor, Tensor]:
@@ -48,7 +51,7 @@ def export_factors(adapter: Adapter, rank: int | None = None) -> dict[str, tuple
     `truncation_error`). Layers of lower rank are filled up with zeros: some readers take the first
     layer's rank for all.
     """
-    q = rank if rank is not None else exact_rank(adapter.config)
+    q = rank if rank is not None else exact_rank(adapter)
     factors = {}
     for path, branch in adapter.layers.items():
         up, down = compact_delta_w(branch)

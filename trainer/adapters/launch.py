@@ -22,6 +22,7 @@ from trainer.adapters.directions import (
     init_factors,
     random_directions,
     sigma_projection,
+    top_and_bottom_directions,
     top_directions,
 )
 from trainer.adapters.layer import LowRankBranch, random_A
@@ -42,13 +43,13 @@ def choose_directions(
     asked for than are above the rounding noise, NonFiniteError where training has diverged.
     """
     usable = decomposition.usable
-    if config.chosen > usable:
+    if config.direction != "all" and config.chosen > usable:
         raise ConfigError(_too_few(path, config, decomposition))
     device = branch.lora_A.device
     weight = weight.to(device).float().double()  # bf16 to fp64 in one step is slow on a CPU
     vectors = decomposition.vectors[:, :usable].to(device).double()
     sigma = decomposition.sigma[:usable].to(device)
-    up, down = config.scaling * branch.lora_B, branch.lora_A  # all of delta_w, before launch
+    up, down = config.scaling * branch.up(), branch.lora_A  # all of delta_w, before launch
     rate = change_rate(sigma_projection(weight, vectors, sigma, up, down), sigma)
     if not torch.isfinite(rate).all():
         raise NonFiniteError(f"{path}: its change holds NaN or Inf at launch; training diverged.")
@@ -71,6 +72,10 @@ def _select(path: str, config: AdapterConfig, rate: Tensor) -> Tensor:
             index = bottom_directions(usable, count)
         case "random":
             index = random_directions(usable, count, config.seed, path)
+        case "top+bottom":
+            index = top_and_bottom_directions(usable, count)
+        case "all":
+            index = top_directions(usable, usable)
     return index.to(rate.device)
 
 
@@ -93,7 +98,7 @@ def launch_branch(
     path: str, branch: LowRankBranch, config: AdapterConfig, chosen: ChosenDirections
 ) -> None:
     """Write one layer's launch, in place: every tensor stays the object it was."""
-    _write_directions(branch, config, chosen)
+    _write_directions(branch, chosen)
     if config.folds:
         _fold(branch)
     if config.init_rank:
@@ -102,18 +107,19 @@ def launch_branch(
         _restart_at_random(path, branch, config)
 
 
-def _write_directions(
-    branch: LowRankBranch, config: AdapterConfig, chosen: ChosenDirections
-) -> None:
+def _write_directions(branch: LowRankBranch, chosen: ChosenDirections) -> None:
+    """Direction `all` finds fewer than there is room for where some are noise: the rest stays 0."""
     if branch.direction_index is not None:
         assert branch.direction_sigma is not None and branch.direction_rate is not None
-        branch.direction_index.copy_(chosen.index)
-        branch.direction_sigma.copy_(chosen.sigma)
-        branch.direction_rate.copy_(chosen.rate)
+        count = len(chosen.index)
+        branch.direction_index[:count] = chosen.index
+        branch.direction_sigma[:count] = chosen.sigma
+        branch.direction_rate[:count] = chosen.rate
     if branch.delta_sigma is not None:
         assert branch.direction_u is not None and branch.direction_v is not None
-        branch.direction_u.copy_(chosen.u[:, : config.dash_rank])
-        branch.direction_v.copy_(chosen.v[:, : config.dash_rank])
+        count = min(len(branch.delta_sigma), len(chosen.index))
+        branch.direction_u[:, :count] = chosen.u[:, :count]
+        branch.direction_v[:, :count] = chosen.v[:, :count]
         branch.delta_sigma.zero_()
 
 

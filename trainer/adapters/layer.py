@@ -5,6 +5,8 @@
          └ dropout ► [c B (A x) - c B0 (A0 x)] + U (delta_sigma * (V^T x))┤
          └─────────► c Bp (Ap x) ─────────────────────────────────────────┘
 
+With AdaLoRA and FLoRA the trained product is c B M A, M = diag(E) or G (`lora_E`, `lora_G`).
+
 A, B are trained; A0, B0 (`init_A`, `init_B`) are their start after launch, Ap, Bp (`prelaunch_A`,
 `prelaunch_B`) what they had learned before it; U, V (`direction_u`, `direction_v`) are the launched
 directions, delta_sigma is trained. This is one forward for every method of "Task-Specific
@@ -13,7 +15,8 @@ into W, since half precision would leave up to 95 % of a small direction behind.
 
 Knows linears; nothing of where they sit in a model, of steps or of files.
 
-Shapes: o out, i in, r rank, s directions of delta_sigma, n chosen directions (max of r and s).
+Shapes: o out, i in, r rank (AdaLoRA: as it starts), s directions of delta_sigma, n chosen
+directions (max of r and s).
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ class LowRankBranch(nn.Module):
 
     lora_A: nn.Parameter  # (r, i)
     lora_B: nn.Parameter  # (o, r)
+    lora_E: nn.Parameter | None  # (r, 1), AdaLoRA
+    lora_G: nn.Parameter | None  # (r, r), FLoRA
     init_A: Tensor | None  # (r, i)
     init_B: Tensor | None  # (o, r)
     prelaunch_A: Tensor | None  # (r, i)
@@ -49,12 +54,14 @@ class LowRankBranch(nn.Module):
     direction_index: Tensor | None  # (n) int64, -1 where nothing was launched
     direction_sigma: Tensor | None  # (n)
     direction_rate: Tensor | None  # (n)
+    kept: Tensor | None  # (r) bool, AdaLoRA: False where the rank is gone for good
 
     def __init__(
         self, in_features: int, out_features: int, config: AdapterConfig, device: torch.device
     ) -> None:
         super().__init__()
-        rank, dash, chosen = config.rank, config.dash_rank, config.chosen
+        rank, available = config.initial_rank, min(in_features, out_features)
+        dash, chosen = config.dash_rank_of(available), config.chosen_of(available)
         self.scaling = config.scaling
         self.dropout = config.dropout
         self.strength = 1.0
@@ -65,6 +72,10 @@ class LowRankBranch(nn.Module):
 
         self.lora_A = nn.Parameter(torch.zeros(rank, in_features, device=device))
         self.lora_B = nn.Parameter(torch.zeros(out_features, rank, device=device))
+        lora_E = nn.Parameter(torch.zeros(rank, 1, device=device))
+        lora_G = nn.Parameter(torch.zeros(rank, rank, device=device))
+        self.register_parameter("lora_E", lora_E if config.core == "diagonal" else None)
+        self.register_parameter("lora_G", lora_G if config.core == "full" else None)
         has_init = config.init_rank > 0
         self.register_buffer("init_A", zeros(rank, in_features, present=has_init))
         self.register_buffer("init_B", zeros(out_features, rank, present=has_init))
@@ -78,6 +89,37 @@ class LowRankBranch(nn.Module):
         self.register_buffer("direction_index", index)
         self.register_buffer("direction_sigma", zeros(chosen, present=chosen > 0))
         self.register_buffer("direction_rate", zeros(chosen, present=chosen > 0))
+        kept = torch.ones(rank, dtype=torch.bool, device=device) if config.prunes else None
+        self.register_buffer("kept", kept)
+        for name, factor in self.factors().items() if config.prunes else ():
+            self.register_buffer(f"sensitivity_{name}", torch.zeros_like(factor))
+            self.register_buffer(f"uncertainty_{name}", torch.zeros_like(factor))
+
+    def factors(self) -> dict[str, nn.Parameter]:
+        """The trained tensors of the low-rank product, by name: A, B, and what is between them."""
+        names = ("lora_A", "lora_B", "lora_E", "lora_G")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    @torch.no_grad()
+    def start(self, label: str) -> None:
+        """Numbers for the first step, by label: a change of exactly zero.
+
+        LoRA: B = 0. AdaLoRA and FLoRA: A, B ~ N(0, 0.02) and zero between them, as PEFT and the
+        authors of FLoRA start.
+        """
+        rank, in_features = self.lora_A.shape
+        if self.lora_E is None and self.lora_G is None:
+            self.lora_A.copy_(random_A(rank, in_features, label))
+            return
+        for factor, name in ((self.lora_A, "A"), (self.lora_B, "B")):
+            drawn = torch.empty(factor.shape).normal_(std=0.02, generator=seeded(f"{label}:{name}"))
+            factor.copy_(drawn)
+
+    def up(self) -> Tensor:
+        """B M (o, r): B with what stands between it and A."""
+        if self.lora_E is not None:
+            return self.lora_B * self.lora_E.T
+        return self.lora_B @ self.lora_G if self.lora_G is not None else self.lora_B
 
     def forward(self, x: Tensor) -> Tensor:
         """What the branch adds to the base's output, in the dtype of x.
@@ -91,7 +133,7 @@ class LowRankBranch(nn.Module):
         c = self.scaling * self.strength
         dropped = F.dropout(x, self.dropout, self.training) if self.dropout else x
         if self.init_A is None or self.init_B is None:
-            change = _low_rank(dropped, self.lora_A, c * self.lora_B)
+            change = _low_rank(dropped, self.lora_A, c * self.up())
         else:
             change = _low_rank(dropped, self.lora_A, c * (self.lora_B - self.init_B))
             change = change + _low_rank(dropped, self.lora_A - self.init_A, c * self.init_B)
@@ -111,7 +153,7 @@ class LowRankBranch(nn.Module):
     def stacked_factors(self) -> tuple[Tensor, Tensor]:
         """up (o, R) and down (R, i) in fp64 with up @ down = delta_w, at the present strength."""
         c = self.scaling * self.strength
-        ups, downs = [c * self.lora_B.double()], [self.lora_A.double()]
+        ups, downs = [c * self.up().double()], [self.lora_A.double()]
         if self.init_A is not None and self.init_B is not None:
             ups.append(-c * self.init_B.double())
             downs.append(self.init_A.double())

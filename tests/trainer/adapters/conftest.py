@@ -93,7 +93,10 @@ class Training:
                 loss.backward()
                 if validate:
                     self.output()
+            if (penalty := self.adapter.penalty()) is not None:
+                penalty.backward()
             self.optimizer.step()
+            self.adapter.after_update(step)
             self.optimizer.zero_grad()
             self.tell(step)
         return self

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import nn
 
 from trainer.adapters.attach import attach, find_targets
+from trainer.adapters.config import Method
 from trainer.adapters.layer import AdaptedLinear
 from trainer.adapters.weights import base_fingerprint
 from trainer.errors import ConfigError, ResumeError
 
-METHODS = ["lora", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
+METHODS = list(get_args(Method))
 
 
 def linears(model: nn.Module) -> dict[str, nn.Linear]:

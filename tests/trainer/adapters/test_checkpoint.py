@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -12,11 +12,12 @@ from safetensors.torch import save_file
 from trainer.adapters import checkpoint, decomposition
 from trainer.adapters.attach import attach
 from trainer.adapters.checkpoint import load_native, read_native, save_native
+from trainer.adapters.config import Method
 from trainer.adapters.layer import AdaptedLinear
 from trainer.adapters.weights import base_fingerprint
 from trainer.errors import ArtifactError
 
-METHODS = ["lora", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
+METHODS = list(get_args(Method))
 ALL = {
     "lora_A", "lora_B", "init_A", "init_B", "prelaunch_A", "prelaunch_B", "direction_u",
     "direction_v", "delta_sigma", "direction_index", "direction_sigma", "direction_rate",
@@ -50,7 +51,8 @@ def test_a_loaded_adapter_is_bitwise_the_saved_one_and_decomposes_nothing(
     assert found["tensors"].keys() == expected["tensors"].keys()
     assert all(torch.equal(t, expected["tensors"][k]) for k, t in found["tensors"].items())
     assert (loaded.phase, loaded.launch_step) == (expected["phase"], expected["launch_step"])
-    assert loaded.phase == ("dash" if steps == 5 and method != "lora" else "pre-launch")
+    launched = steps == 5 and loaded.config.launches
+    assert loaded.phase == ("dash" if launched else "pre-launch")
     assert loaded.config == training.adapter.config
 
 

@@ -12,7 +12,10 @@ from trainer.adapters.config import AdapterConfig
 from trainer.errors import ConfigError
 
 
-@pytest.mark.parametrize("method", ["lora-dash", "lora-init", "lora-tsd", "lora-restart"])
+@pytest.mark.parametrize(
+    "method",
+    ["lora-dash", "lora-init", "lora-tsd", "lora-restart", "adalora-dash", "flora-dash"],
+)
 @pytest.mark.parametrize(("total", "expected"), [(1500, 100), (500, 100), (200, 40), (5, 1)])
 def test_launch_comes_after_100_steps_or_a_fifth_of_the_run(
     method: Any, total: int, expected: int
@@ -20,8 +23,9 @@ def test_launch_comes_after_100_steps_or_a_fifth_of_the_run(
     assert AdapterConfig(method=method).resolved_prelaunch_steps(total) == expected
 
 
-def test_plain_lora_never_launches() -> None:
-    config = AdapterConfig(method="lora", prelaunch_steps=3)
+@pytest.mark.parametrize("method", ["lora", "flora"])
+def test_plain_methods_never_launch(method: Any) -> None:
+    config = AdapterConfig(method=method, prelaunch_steps=3)
     assert config.resolved_prelaunch_steps(10) is None
     config.validate(1)
 
@@ -56,7 +60,23 @@ def test_a_launch_that_cannot_be_is_refused_before_the_run(
         AdapterConfig(**changes).validate(total)
 
 
-@pytest.mark.parametrize("direction", ["top", "bottom", "random"])
+@pytest.mark.parametrize("method", ["adalora", "adalora-dash"])
+def test_ranks_go_after_the_launch_over_half_of_what_is_left(method: Any) -> None:
+    assert AdapterConfig(method=method).pruning_steps(1000) == (100, 550)
+    assert AdapterConfig(method=method, prelaunch_steps=30).pruning_steps(100) == (30, 65)
+    assert AdapterConfig(method=method, rank=5).initial_rank == 8
+    assert AdapterConfig(rank=5).initial_rank == 5
+    with pytest.raises(ConfigError, match="--adapter.prelaunch-steps"):
+        AdapterConfig(method=method, prelaunch_steps=100).validate(100)
+
+
+@pytest.mark.parametrize("method", ["lora-init", "lora-tsd"])
+def test_all_directions_are_no_choice_to_start_factors_from(method: Any) -> None:
+    with pytest.raises(ConfigError, match="--adapter.direction all"):
+        AdapterConfig(method=method, direction="all").validate(500)
+
+
+@pytest.mark.parametrize("direction", ["top", "bottom", "random", "top+bottom"])
 def test_directions_that_need_no_training_may_launch_at_once(direction: Any) -> None:
     AdapterConfig(direction=direction, prelaunch_steps=0).validate(10)
 

@@ -26,6 +26,7 @@ from trainer.adapters.directions import (
     random_directions,
     sigma_projection,
     smaller_side,
+    top_and_bottom_directions,
     top_directions,
 )
 
@@ -123,6 +124,8 @@ def test_every_selection_is_nested(usable: int, seed: int) -> None:
     for count in range(1, usable + 1):
         assert top_directions(usable, count).tolist() == list(range(count))
         assert bottom_directions(usable, count).tolist() == list(range(usable))[::-1][:count]
+        ends = top_and_bottom_directions(usable, count).tolist()
+        assert sorted(ends) == [*range((count + 1) // 2), *range(usable - count // 2, usable)]
         drawn = random_directions(usable, count, seed, "blocks.0.to_q").tolist()
         assert drawn == random_directions(usable, usable, seed, "blocks.0.to_q").tolist()[:count]
         assert len(set(drawn)) == count

@@ -26,6 +26,12 @@ RANKS = [
     ("lora-tsd", {}, 12),
     ("lora-tsd", {"num_directions": 6}, 14),
     ("lora-restart", {}, 11),
+    ("adalora", {}, 6),  # 1.5 r: one linear may keep what others lose
+    ("adalora-dash", {}, 9),
+    ("flora", {}, 4),
+    ("flora-dash", {}, 7),
+    ("lora-dash", {"direction": "top+bottom"}, 7),
+    ("lora-dash", {"direction": "all"}, 16),
 ]
 
 
@@ -35,7 +41,7 @@ def test_factors_of_the_tables_rank_are_the_whole_change(
 ) -> None:
     training = lab.start(method, **changes).fit(1, 6)
     adapter = training.adapter
-    assert exact_rank(adapter.config) == rank
+    assert exact_rank(adapter) == rank
     factors = export_factors(adapter)
     for path, (up, down) in factors.items():
         delta_w = adapter.layers[path].delta_w()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainer.adapters.config import AdapterConfig
+from trainer.adapters.config import AdapterConfig, Method
 from trainer.adapters.layer import AdaptedLinear, LowRankBranch, random_A
 
-METHODS = ["lora", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
+METHODS = list(get_args(Method))
 SHAPES = [(8, 8), (8, 14), (14, 8)]
 CPU = torch.device("cpu")
 
@@ -37,7 +37,12 @@ def adapted(
 
 def dense_delta_w(branch: LowRankBranch, c: float) -> Tensor:
     """method.md's formula, written out; absent tensors are zero."""
-    delta_w = c * branch.lora_B @ branch.lora_A
+    core = torch.eye(len(branch.lora_A))
+    if branch.lora_E is not None:
+        core = torch.diag(branch.lora_E[:, 0])
+    if branch.lora_G is not None:
+        core = branch.lora_G
+    delta_w = c * branch.lora_B @ core @ branch.lora_A
     if branch.init_A is not None and branch.init_B is not None:
         delta_w = delta_w - c * branch.init_B @ branch.init_A
     if branch.prelaunch_A is not None and branch.prelaunch_B is not None:
@@ -201,8 +206,20 @@ def test_the_start_of_A_is_loras_and_depends_on_its_label_only() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_only_A_B_and_delta_sigma_are_trained(method: str) -> None:
+def test_only_factors_and_delta_sigma_are_trained(method: str) -> None:
     _, branch = adapted(method)
     names = {name for name, p in branch.named_parameters() if p.requires_grad}
-    dash = {"delta_sigma"} if method not in ("lora", "lora-init") else set()
-    assert names == {"lora_A", "lora_B"} | dash
+    dash = {"delta_sigma"} if method not in ("lora", "lora-init", "adalora", "flora") else set()
+    core = {"adalora": {"lora_E"}, "flora": {"lora_G"}}.get(method.removesuffix("-dash"), set())
+    assert names == {"lora_A", "lora_B"} | core | dash
+
+
+@pytest.mark.parametrize("method", ["adalora", "flora"])
+def test_the_factors_around_a_zero_core_start_as_their_authors_start_them(method: str) -> None:
+    branch = LowRankBranch(400, 300, config(method, rank=40), CPU)
+    branch.start("0:blocks.0.to_q")
+    core = branch.lora_E if method == "adalora" else branch.lora_G
+    assert core is not None and not core.any()
+    for factor in (branch.lora_A, branch.lora_B):
+        assert abs(factor.std().item() / 0.02 - 1) < 0.05 and abs(factor.mean().item()) < 1e-3
+    assert not torch.equal(branch.lora_A[:, :300], branch.lora_B.T)

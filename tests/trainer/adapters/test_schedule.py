@@ -13,7 +13,8 @@ from trainer.adapters.attach import attach
 from trainer.adapters.schedule import LaunchSchedule
 from trainer.errors import ConfigError, NonFiniteError, ResumeError
 
-LAUNCHING = ["lora-dash", "lora-init", "lora-tsd", "lora-restart"]
+LAUNCHING = ["lora-dash", "lora-init", "lora-tsd", "lora-restart", "adalora-dash", "flora-dash"]
+DASHING = ["lora-dash", "adalora-dash", "flora-dash"]  # no restart
 
 
 def tensors(training: Any) -> dict[str, torch.Tensor]:
@@ -61,7 +62,7 @@ def test_a_discarding_launch_is_bitwise_the_base(lab: Any, method: str) -> None:
     assert training.report.probe_difference > 0
 
 
-@pytest.mark.parametrize("method", ["lora-dash", "lora-init", "lora-tsd"])
+@pytest.mark.parametrize("method", ["lora-init", "lora-tsd", *DASHING])
 def test_launch_takes_the_directions_that_the_dense_formula_takes(lab: Any, method: str) -> None:
     training = lab.start(method).fit(1, 2)
     linears, count = training.adapter.linears(), training.adapter.config.chosen
@@ -72,7 +73,7 @@ def test_launch_takes_the_directions_that_the_dense_formula_takes(lab: Any, meth
     training.tell(3)
     for path, (index, rate) in expected.items():
         assert training.report.layers[path].index == index
-        assert training.report.layers[path].rate == pytest.approx(rate, rel=1e-4)
+        assert training.report.layers[path].rate == pytest.approx(rate, rel=1e-3)
 
 
 def test_init_takes_the_first_r_and_dash_the_first_s_of_one_list(lab: Any) -> None:
@@ -103,7 +104,7 @@ def test_the_launched_directions_are_those_of_the_report_and_of_the_weight(lab: 
         assert training.report.layers[path].rate == pytest.approx(branch.direction_rate.tolist())
 
 
-@pytest.mark.parametrize("direction", ["top", "bottom", "random"])
+@pytest.mark.parametrize("direction", ["top", "bottom", "random", "top+bottom"])
 def test_the_other_directions_may_launch_before_the_first_step(lab: Any, direction: str) -> None:
     training = lab.start(direction=direction, prelaunch_steps=0, probe=True)
     training.tell(0)
@@ -113,15 +114,33 @@ def test_the_other_directions_may_launch_before_the_first_step(lab: Any, directi
             assert index == (0, 1, 2, 3)
         elif direction == "bottom":
             assert index == (15, 14, 13, 12)
+        elif direction == "top+bottom":
+            assert index == (0, 15, 1, 14)
         else:
             assert len(set(index)) == 4
     training.fit(1, 2)
     assert training.report.step == 0
 
 
-def test_fewer_random_directions_are_a_part_of_more(lab: Any) -> None:
+@pytest.mark.parametrize("method", DASHING)
+def test_all_directions_dash_together_but_for_those_that_are_noise(lab: Any, method: str) -> None:
+    model = lab.model()
+    with torch.no_grad():
+        model.get_submodule("blocks.1.to_v").weight[12:] = 0
+    training = lab.start(method, model=model, direction="all", probe=True).fit(1, 5)
+    assert training.report.probe_difference == 0.0
+    for path, branch in training.adapter.layers.items():
+        usable = 12 if path == "blocks.1.to_v" else 16
+        assert training.report.layers[path].index == tuple(range(usable))
+        assert branch.delta_sigma.shape == (16,)
+        assert branch.delta_sigma[:usable].all() and not branch.delta_sigma[usable:].any()
+        assert branch.direction_index.tolist() == [*range(usable), *[-1] * (16 - usable)]
+
+
+@pytest.mark.parametrize("direction", ["random", "top+bottom"])
+def test_fewer_directions_are_a_part_of_more(lab: Any, direction: str) -> None:
     few, more = (
-        indices(lab.start("lora-dash", direction="random", num_directions=n).fit(1, 3))
+        indices(lab.start("lora-dash", direction=direction, num_directions=n).fit(1, 3))
         for n in (2, 6)
     )
     assert all(more[path][:2] == few[path] for path in few)
@@ -152,12 +171,12 @@ def test_the_optimizer_forgets_what_is_gone_and_keeps_the_rest(lab: Any, method:
 
     kept = {id(p) for p in optimizer.state}
     factors = {id(p) for p in adapter.factor_parameters()}
-    assert kept == (factors if method == "lora-dash" else set())
+    assert kept == (factors if method in DASHING else set())
     assert identities == [id(p) for group in optimizer.param_groups for p in group["params"]]
     training.fit(4, 4)
     for parameter in adapter.direction_parameters():
         assert optimizer.state[parameter]["step"] == 1
-    expected = 4 if method == "lora-dash" else 1
+    expected = 4 if method in DASHING else 1
     assert {int(optimizer.state[p]["step"]) for p in adapter.factor_parameters()} == {expected}
 
 
@@ -263,8 +282,8 @@ def test_a_launch_that_cannot_be_is_refused_before_the_run(lab: Any) -> None:
         LaunchSchedule(adapter, 10, lab.service)
 
 
-@pytest.mark.parametrize("method", ["lora", *LAUNCHING])
-@pytest.mark.parametrize("stop", [2, 3, 4])
+@pytest.mark.parametrize("method", ["lora", "adalora", "flora", *LAUNCHING])
+@pytest.mark.parametrize("stop", [2, 3, 4, 6])
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(
     lab: Any, tmp_path: Path, method: str, stop: int
 ) -> None:

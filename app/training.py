@@ -14,7 +14,8 @@ from typing import Any
 from app import bases
 from app.requests import TrainRequest
 from app.workspace import Workspace
-from trainer.config import DreamBoothConfig, from_json, preset, to_json
+from trainer.config import DreamBoothConfig, preset
+from trainer.config_file import from_json, to_json
 from trainer.errors import ConfigError
 
 OURS = ("photos", "base", "run", "workspace", "model.vae")

@@ -20,12 +20,13 @@ from PIL import Image
 from torch import Tensor
 
 from trainer.config import ModelConfig
+from trainer.device import resolve_device, resolve_dtype
 from trainer.errors import ConfigError
+from trainer.quiet import quiet
 from trainer.sdxl.dataset import Example
 from trainer.sdxl.denoise import Framing
 from trainer.sdxl.encode import Prompt, encode_photo, encode_prompts
-from trainer.sdxl.load import SDXL, SINGLE_FILE_CONFIG, load_sdxl, resolve_device, resolve_dtype
-from trainer.sdxl.quiet import quiet
+from trainer.sdxl.load import SDXL, SINGLE_FILE_CONFIG, load_sdxl
 
 RANDOM_SDXL = "sdxl-random"
 Precision = Literal["auto", "bf16", "fp32"]

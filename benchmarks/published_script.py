@@ -28,7 +28,7 @@ from benchmarks.material import Material
 from benchmarks.peft_training import PeftTraining, conditioning
 from trainer.adapters.config import AdapterConfig
 from trainer.config import OptimConfig
-from trainer.sdxl.quiet import quiet
+from trainer.quiet import quiet
 
 
 class PublishedScript(PeftTraining):

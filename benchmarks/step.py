@@ -25,9 +25,9 @@ from benchmarks.step_report import AGAIN, StepResult, as_json, report
 from benchmarks.summary import summarize
 from trainer.adapters.config import Method
 from trainer.config import EMBEDDED_BASE, OptimConfig
+from trainer.device import resolve_device
 from trainer.errors import ConfigError
 from trainer.files import write_json
-from trainer.sdxl.load import resolve_device
 
 AGREEMENT_SIDE = 512  # pixels; agreement does not depend on the size, its memory in fp32 does
 

@@ -28,9 +28,9 @@ from trainer.embedded_base.config import Paths
 from trainer.embedded_base.subjects import SUBJECTS
 from trainer.errors import ConfigError
 from trainer.files import write_json
+from trainer.progress import progress
 from trainer.run import WORKSPACE, Run
-from trainer.stopping import stop_on_signals
-from trainer.train_dreambooth import Progress
+from trainer.train_dreambooth import describe
 
 MEASURES = {
     ("clip_i", "held-out photos"): "CLIP-I, held-out scenes",
@@ -85,8 +85,7 @@ def trained(settings: DreamBoothConfig) -> Run:
     run = Run(settings.run)
     if run.status_file.exists():
         return run
-    with stop_on_signals() as stop, Progress() as progress:
-        watch = progress.watch(stop)
+    with progress("train_dreambooth.py", describe) as watch:
         return resume(run.path, watch) if run.config_file.exists() else train(settings, watch)
 
 

@@ -14,9 +14,9 @@ from eval.score_subject import score_subject
 from trainer.command_line import run_command
 from trainer.config import preset
 from trainer.dreambooth import train
+from trainer.progress import progress
 from trainer.run import Run
-from trainer.stopping import stop_on_signals
-from trainer.train_dreambooth import Progress
+from trainer.train_dreambooth import describe
 
 
 def main() -> int:
@@ -27,8 +27,8 @@ def _demo() -> None:
     began = time.monotonic()
     config = preset("demo")
     print(f"Step 1 of 2: the embedded base learns {config.photos} with LoRA-TSD.")
-    with stop_on_signals() as stop, Progress() as progress:
-        run = train(config, progress.watch(stop))
+    with progress("train_dreambooth.py", describe) as watch:
+        run = train(config, watch)
     print("Step 2 of 2: drawing 25 prompts with and without the adapter, and scoring them.")
     scores = score_subject(ScoreConfig(run.path, seeds=(0, 1)))
     print(table(scores))

@@ -30,12 +30,12 @@ from eval.scores import LEVEL, RESAMPLES
 from trainer.command_line import run_command
 from trainer.config import EMBEDDED_BASE, DreamBoothConfig
 from trainer.data.subject import fill
+from trainer.device import resolve_device
 from trainer.errors import ArtifactError
 from trainer.files import write_json, write_text
 from trainer.generate import Drawn, draw
 from trainer.generator import AdapterUse, Generator
 from trainer.run import Run, Subject, open_run
-from trainer.sdxl.load import resolve_device
 from trainer.sdxl.sample import SamplingConfig
 
 FORMAT = 1
@@ -153,7 +153,7 @@ def _draw(
     def drawn(prompts: list[str], scale: float, folder: str) -> list[Drawn]:
         return draw(
             run, prompts, config.seeds, sampling, scale=scale, checkpoint=config.checkpoint,
-            folder=folder, generator=generator, on_steps=advance,
+            folder=folder, generator=generator, on_steps=advance, on_saved=watch.on_saved,
         )  # fmt: skip
 
     generator.hold([AdapterUse(run, config.scale, config.checkpoint)])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from trainer.errors import DashboothError, Interrupted
 
@@ -21,3 +24,15 @@ def run_command(command: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     return 0
+
+
+def scout(arguments: Sequence[str], **kinds: Any) -> argparse.Namespace:
+    """A few flags read ahead, since the other flags' defaults hang on them; None where not given.
+
+    A kind is what turns the text into a value, or a Literal of the possible words.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name, kind in kinds.items():
+        words = typing.get_args(kind)
+        parser.add_argument(f"--{name}", choices=words or None, type=str if words else kind)
+    return parser.parse_known_args(arguments)[0]

@@ -22,6 +22,7 @@ from trainer.checkpoints import newest_checkpoint
 from trainer.config import DreamBoothConfig
 from trainer.data.keep import keep_subject
 from trainer.data.subject import fill, read_subject
+from trainer.device import precision_name
 from trainer.errors import ArtifactError, ConfigError, PhotoError
 from trainer.files import write_json
 from trainer.journal import Journal, Watch
@@ -32,7 +33,7 @@ from trainer.sdxl.class_images import class_images
 from trainer.sdxl.dataset import Example, buckets_for, encode_class_images, encode_subject
 from trainer.sdxl.denoise import Denoising, condition
 from trainer.sdxl.encode import encode_prompts, to_unet_scale
-from trainer.sdxl.load import SDXL, load_sdxl, precision_name
+from trainer.sdxl.load import SDXL, load_sdxl
 from trainer.sdxl.previews import Previews
 from trainer.sdxl.probe import Probe
 from trainer.sdxl.publish import publish
@@ -122,7 +123,7 @@ def _train(
             adapter, total_steps, decompositions, probe=lambda: probe.predict(sdxl)
         )
         schedule.prepare()
-        watch.on_start(run, subject, start, total_steps)
+        watch.on_start(run, start, total_steps)
         journal.before_first_step()
         done = fit(
             _task(sdxl, adapter, examples, prior, config),

@@ -11,7 +11,7 @@ from trainer.config import CheckpointConfig
 from trainer.files import write_text
 from trainer.loop import StepReport
 from trainer.memory import memory_gib
-from trainer.run import Run
+from trainer.run import RunFolder
 
 
 class RunLog:
@@ -20,7 +20,7 @@ class RunLog:
     On resume the rows after the checkpoint are cut off, so that every step is there once.
     """
 
-    def __init__(self, run: Run, start: int) -> None:
+    def __init__(self, run: RunFolder, start: int) -> None:
         self.run = run
         rows = list(run.metric_rows())
         self.attempt = 1 + max((row["attempt"] for row in rows), default=0)

@@ -1,5 +1,8 @@
 """The run folder: where everything that one training leaves behind lies. No torch.
 
+Every recipe's run has config.json, status.json, metrics.jsonl, checkpoints/, native.safetensors and
+scores.json; this is the list of a DreamBooth run (`trainer.text_run` has the others').
+
 config.json               what was asked (trainer.config)
 subject.json              what was trained on: tokens, captions, the photos' names and warnings
 status.json               succeeded or not, and at which step
@@ -25,7 +28,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.config import DreamBoothConfig, from_json, to_json
+from trainer.config import DreamBoothConfig
+from trainer.config_file import from_json, to_json
 from trainer.errors import ArtifactError
 from trainer.files import write_json
 
@@ -61,18 +65,14 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run folder by path; knows names, not contents."""
+class RunFolder:
+    """What the runs of all recipes have, by path; knows names, not contents."""
 
     path: Path
 
     @property
     def config_file(self) -> Path:
         return self.path / "config.json"
-
-    @property
-    def subject_file(self) -> Path:
-        return self.path / "subject.json"
 
     @property
     def status_file(self) -> Path:
@@ -89,6 +89,41 @@ class Run:
     @property
     def native(self) -> Path:
         return self.path / "native.safetensors"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.json"
+
+    def write_config(self, config: Any) -> None:
+        write_json(self.config_file, to_json(config))
+
+    def metric_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of metrics.jsonl; a last line cut short by a crash is left out."""
+        if self.metrics.exists():
+            for line in self.metrics.read_text("utf-8").splitlines():
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    return
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(
+                f"{self.path} is not a run folder: {path.name} cannot be read ({error}). "
+                "Give the folder that the training printed."
+            ) from error
+        return values
+
+
+@dataclass(frozen=True)
+class Run(RunFolder):
+    """A DreamBooth run."""
+
+    @property
+    def subject_file(self) -> Path:
+        return self.path / "subject.json"
 
     @property
     def adapter(self) -> Path:
@@ -114,10 +149,6 @@ class Run:
     def images(self) -> Path:
         return self.path / "images"
 
-    @property
-    def scores(self) -> Path:
-        return self.path / "scores.json"
-
     def scores_of(self, checkpoint: int | None) -> Path:
         """Scores of a kept checkpoint; of the finished adapter for None."""
         return self.scores if checkpoint is None else self.path / f"scores-step-{checkpoint}.json"
@@ -130,11 +161,8 @@ class Run:
     def card(self) -> Path:
         return self.path / "card.md"
 
-    def write_config(self, config: DreamBoothConfig) -> None:
-        write_json(self.config_file, to_json(config))
-
     def read_config(self) -> DreamBoothConfig:
-        return from_json(self._read(self.config_file))
+        return from_json(self._read(self.config_file), DreamBoothConfig())
 
     def write_subject(self, subject: Subject) -> None:
         write_json(self.subject_file, asdict(subject))
@@ -144,25 +172,6 @@ class Run:
         photos = [KeptPhoto(**{**row, "size": tuple(row["size"])}) for row in values.pop("photos")]
         held_out, warnings = (tuple(values.pop(name)) for name in ("held_out", "warnings"))
         return Subject(photos=tuple(photos), held_out=held_out, warnings=warnings, **values)
-
-    def metric_rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of metrics.jsonl; a last line cut short by a crash is left out."""
-        if self.metrics.exists():
-            for line in self.metrics.read_text("utf-8").splitlines():
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    return
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        try:
-            values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArtifactError(
-                f"{self.path} is not a run folder: {path.name} cannot be read ({error}). "
-                "Give the folder that train_dreambooth.py printed."
-            ) from error
-        return values
 
 
 def open_run(path: Path) -> Run:

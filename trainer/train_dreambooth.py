@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tqdm import tqdm
 
-from trainer.command_line import run_command
-from trainer.config import BUNDLED_SUBJECT, DreamBoothConfig, preset, read_config
+from trainer.command_line import run_command, scout
+from trainer.config import BUNDLED_SUBJECT, DreamBoothConfig, preset
+from trainer.config_file import read_config
 from trainer.dreambooth import resume, train
-from trainer.errors import Interrupted
-from trainer.journal import Watch
-from trainer.loop import StepReport
-from trainer.run import Run, Subject
-from trainer.stopping import stop_on_signals
+from trainer.progress import progress
+from trainer.run import Run, RunFolder
 
 Preset = Literal["default", "demo", "paper", "low-vram"]
 
@@ -51,10 +47,7 @@ class DreamBoothCommand:
 
 def parse(arguments: Sequence[str]) -> DreamBoothCommand:
     """The command that `arguments` ask for. Exits like any command line on --help or a typo."""
-    scout = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    scout.add_argument("--preset", choices=("default", "demo", "paper", "low-vram"))
-    scout.add_argument("--config", type=Path)
-    known, _ = scout.parse_known_args(arguments)
+    known = scout(arguments, preset=Preset, config=Path)
     chosen: Preset = known.preset or ("default" if arguments else "demo")
     settings = preset(chosen)
     if known.config is not None:
@@ -79,68 +72,23 @@ def _run(arguments: list[str]) -> None:
             f"subject {BUNDLED_SUBJECT.name}. With your own photos on SDXL: --photos FOLDER "
             "--subject.class-token WORD. All flags: --help."
         )
-    with stop_on_signals() as stop, Progress() as progress:
-        watch = progress.watch(stop)
-        try:
-            run = (
-                resume(command.resume, watch) if command.resume else train(command.settings, watch)
-            )
-        except Interrupted as stopped:
-            raise Interrupted(
-                f"{stopped}; everything is saved.\n"
-                f"Go on with: python trainer/train_dreambooth.py --resume {progress.run}"
-            ) from stopped
+    with progress("train_dreambooth.py", describe) as watch:
+        run = resume(command.resume, watch) if command.resume else train(command.settings, watch)
     print(f"Done: {run.path}")
     print(f"Draw with it:  python -m trainer.generate {run.path} --prompt "
           '"a {unique_token} {class_token} on a red background"')  # fmt: skip
     print(f"Score it:      python -m eval.score_subject {run.path}")
 
 
-class Progress:
-    """A bar with steps, loss and time left; what happens beside the steps goes above it."""
-
-    def __init__(self) -> None:
-        self.run: Path | None = None
-        self._bar: tqdm[None] | None = None
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def watch(self, stop: Callable[[], bool]) -> Watch:
-        """What the recipe reports to, and asks whether to stop."""
-        return Watch(self.on_start, self.on_step, self.on_preview, stop=stop)
-
-    def on_start(self, run: Run, subject: Subject, start: int, total_steps: int) -> None:
-        self.run = run.path
-        for warning in subject.warnings:
-            tqdm.write(f"  {warning}")
-        photos = len(subject.photos)
-        tqdm.write(
-            f"Training on {photos} photo{'s' * (photos != 1)} of "
-            f'"{subject.unique_token} {subject.class_token}" → {run.path}'
-        )
-        self._bar = tqdm(total=total_steps, initial=start, desc="pre-launch", unit="step",
-                         dynamic_ncols=True)  # fmt: skip
-
-    def on_step(self, report: StepReport) -> None:
-        assert self._bar is not None
-        launch = report.launch
-        if launch is not None:
-            self._bar.set_description("dash")
-            tqdm.write(
-                f"Launch after step {launch.step}: directions chosen in {len(launch.layers)} "
-                f"layers, {len(launch.plain)} stay plain LoRA; waited "
-                f"{launch.seconds_waited:.1f} s for decompositions."
-            )
-        self._bar.set_postfix(loss=f"{report.loss:.4f}", refresh=False)
-        self._bar.update()
-
-    def on_preview(self, step: int, paths: list[Path]) -> None:
-        tqdm.write(f"Preview at step {step}: {', '.join(map(str, paths))}")
+def describe(folder: RunFolder) -> list[str]:
+    """What stands above the bar: what intake said of the photos, and what is learnt."""
+    subject = Run(folder.path).read_subject()
+    photos = len(subject.photos)
+    return [
+        *(f"  {warning}" for warning in subject.warnings),
+        f"Training on {photos} photo{'s' * (photos != 1)} of "
+        f'"{subject.unique_token} {subject.class_token}" → {folder.path}',
+    ]
 
 
 if __name__ == "__main__":

@@ -15,17 +15,15 @@ from trainer.config import (
     DreamBoothConfig,
     ModelConfig,
     OptimConfig,
-    from_json,
-    read_config,
-    to_json,
 )
+from trainer.config_file import from_json, read_config, to_json
 from trainer.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_survives_json(name: str) -> None:
     config = PRESETS[name]
-    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+    assert from_json(json.loads(json.dumps(to_json(config))), DreamBoothConfig()) == config
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -44,7 +42,7 @@ def test_any_values_survive_json(
 ) -> None:
     optim = OptimConfig(learning_rate=rate, betas=betas, steps=steps)
     config = DreamBoothConfig(photos=photos, optim=optim)
-    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+    assert from_json(json.loads(json.dumps(to_json(config))), DreamBoothConfig()) == config
 
 
 def test_fields_left_out_keep_the_default() -> None:
@@ -60,7 +58,7 @@ def test_all_faults_of_a_file_are_named_at_once() -> None:
         "subject": 3,
     }
     with pytest.raises(ConfigError) as caught:
-        from_json(values)
+        from_json(values, DreamBoothConfig())
     message = str(caught.value)
     assert "optim.stepz" in message and "steps" in message
     assert "optim.learning_rate" in message and "'fast'" in message
@@ -70,7 +68,7 @@ def test_all_faults_of_a_file_are_named_at_once() -> None:
 
 def test_true_is_no_number() -> None:
     with pytest.raises(ConfigError, match="optim.steps"):
-        from_json({"optim": {"steps": True}})
+        from_json({"optim": {"steps": True}}, DreamBoothConfig())
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\xff"])
@@ -78,7 +76,7 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match="config.json"):
-        read_config(file)
+        read_config(file, DreamBoothConfig())
 
 
 def test_all_faults_of_the_values_are_named_by_flag() -> None:

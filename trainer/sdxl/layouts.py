@@ -25,9 +25,9 @@ from torch import Tensor
 
 from trainer.errors import ExportError
 from trainer.files import whole_file
+from trainer.quiet import quiet
 from trainer.sdxl.load import SDXL
 from trainer.sdxl.probe import Probe
-from trainer.sdxl.quiet import quiet
 
 Factors = Mapping[str, tuple[Tensor, Tensor]]
 """Module path to (up (out, r), down (r, in)); the scale is folded in."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from trainer.config import PreviewConfig
 from trainer.data.subject import fill
 from trainer.files import whole_file
+from trainer.journal import Watch
 from trainer.run import Run, Subject
 from trainer.sdxl.encode import encode_negative, encode_prompts
 from trainer.sdxl.load import SDXL
@@ -15,6 +17,8 @@ from trainer.sdxl.sample import SamplingConfig, sample
 
 class Previews:
     """Draws `samples/step-<step>-seed-<seed>.png`; its prompt is encoded when it is made."""
+
+    kind = "preview"
 
     def __init__(self, sdxl: SDXL, run: Run, subject: Subject, config: PreviewConfig) -> None:
         self.sdxl = sdxl
@@ -29,7 +33,13 @@ class Previews:
         every = self.config.every
         return bool(every) and (step % every == 0 or step == total_steps)
 
-    def draw(self, step: int) -> list[Path]:
+    def take(self, step: int, watch: Watch) -> dict[str, Any]:
+        """Draw, and show the watch."""
+        paths = self._draw(step)
+        watch.on_preview(step, paths)
+        return {"files": [path.name for path in paths]}
+
+    def _draw(self, step: int) -> list[Path]:
         """One picture a seed, with whatever is attached to the base now."""
         sampling = SamplingConfig(self.config.num_inference_steps, self.config.guidance_scale)
         paths = []

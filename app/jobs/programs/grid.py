@@ -13,9 +13,9 @@ from eval.picture_grid import Block, Cell, draw_picture_grid
 from eval.report import TITLES
 from eval.score_pictures import plain_text, score_pictures
 from eval.scorers import default_scorers, load_scorers
+from trainer.device import resolve_device
 from trainer.files import whole_file
 from trainer.run import Run
-from trainer.sdxl.load import resolve_device
 
 PNG, CSV = "grid.png", "grid.csv"
 _SHOWN = ("clip_t", "clip_i", "dino")

@@ -21,7 +21,7 @@ from trainer.dreambooth import resume, train
 from trainer.errors import ConfigError, UserError
 from trainer.journal import Watch
 from trainer.loop import StepReport
-from trainer.run import Run, Subject
+from trainer.run import Run, RunFolder
 
 STRONGEST = 5
 """Layers that a launch event names."""
@@ -36,9 +36,11 @@ def run(job: JobFolder, stop: Stop) -> dict[str, Any]:
         job.progress(0, 0, "load")
         _train(job, request, made, stop)
     job.grant(Wish.FINISH)
+    result = _result(made)
+    job.keep(result["step"])
     if request.score:
         _score(job, made)
-    return _result(made)
+    return result
 
 
 def _train(job: JobFolder, request: TrainRequest, made: Run, stop: Stop) -> None:
@@ -77,13 +79,14 @@ def _low_memory(config: DreamBoothConfig) -> DreamBoothConfig:
 def _watch(job: JobFolder, stop: Stop) -> Watch:
     phase = ""
 
-    def on_start(made: Run, subject: Subject, start: int, total: int) -> None:
+    def on_start(folder: RunFolder, start: int, total: int) -> None:
         nonlocal phase
         stop.patient = True
+        made = Run(folder.path)
         launch = made.read_config().adapter.resolved_prelaunch_steps(total)
         phase = "train" if launch is None else "pre-launch" if start < launch else "dash"
         job.tell("run", run=made.path.name)
-        for warning in subject.warnings:
+        for warning in made.read_subject().warnings:
             job.warn(warning)
         job.progress(start, total, phase)
 

@@ -17,7 +17,8 @@ from app.tabs.fields import (
     shown_values,
 )
 from trainer.adapters.config import AdapterConfig
-from trainer.config import PRESETS, DreamBoothConfig, from_json, preset
+from trainer.config import PRESETS, DreamBoothConfig, preset
+from trainer.config_file import from_json
 from trainer.errors import ConfigError
 
 SETTINGS = all_settings()

@@ -1,0 +1,1 @@
+"""Methods of comparison beside the adapter core, behind one interface."""

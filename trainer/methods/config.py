@@ -1,0 +1,20 @@
+"""Names of the methods that a run can train in place of the adapter core's. No torch.
+
+    full        all weights
+    bitfit      the biases alone                                    Ben Zaken et al. 2021
+    ssl, ssb    a factor for every input of a linear; ssb: and for every output
+                                                                    Si et al. 2024, "See further"
+    spectral    the r largest singular vectors of each weight       Zhang and Pilanci 2024
+    peft-lora, dora, pissa, ia3, prefix      as PEFT has them
+
+AdaLoRA and FLoRA are methods of the core (`--adapter.method`), so that their dash forms differ from
+them in nothing else; MiLoRA is the core's lora-init with direction bottom and no pre-launch steps.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Instead = Literal[
+    "full", "bitfit", "ssl", "ssb", "spectral", "peft-lora", "dora", "pissa", "ia3", "prefix"
+]

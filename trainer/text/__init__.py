@@ -1,0 +1,1 @@
+"""Everything that knows language models and encoders: load, tokenise, loss, publish."""

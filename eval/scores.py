@@ -18,8 +18,9 @@ pictures to draw from, and photos among themselves are drawn as photos.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,13 @@ from numpy.typing import NDArray
 from eval.features import Features
 
 Values = NDArray[np.float64]
-Unit = Literal["prompts", "pictures", "photos", "subjects"]
+Unit = Literal["prompts", "pictures", "photos", "subjects", "rows"]
 
 RESAMPLES = 2000
 LEVEL = 0.95
 MOST_LOST = 0.02
 """How much CLIP-T an adapter may cost against its base."""
+_ENTRIES_AT_ONCE = 1_000_000  # resampled rows in memory: QQP has 40,000 of them 2,000 times
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,21 @@ def real(photos: Features, seed: int = 0) -> Score | None:
     sums = ((times @ cosines) * times).sum(axis=1)
     low, high = _interval(sums[usable] / pairs[usable])
     return Score(float(cosines.sum()) / (n * (n - 1)), low, high, n, n, "photos")
+
+
+def score_of(statistic: Callable[..., Values], *columns: NDArray[Any], seed: int = 0) -> Score:
+    """Any statistic of columns (n) and its interval; a row is resampled across all columns.
+
+    `statistic` takes columns (..., n) and gives (...).
+    """
+    n, rng = len(columns[0]), np.random.default_rng(seed)
+    at_once = max(1, _ENTRIES_AT_ONCE // n)
+    values = []
+    for start in range(0, RESAMPLES, at_once):
+        rows = rng.integers(n, size=(min(at_once, RESAMPLES - start), n))
+        values.append(statistic(*(column[rows] for column in columns)))
+    low, high = _interval(np.concatenate(values)) if n > 1 else (None, None)
+    return Score(float(statistic(*columns)), low, high, n, n, "rows")
 
 
 def _resample(units: int, seed: int) -> NDArray[np.int64]:

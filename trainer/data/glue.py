@@ -24,6 +24,7 @@ Split = Literal["train", "dev", "test"]
 HUB = "nyu-mll/glue"
 DEMO_FOLDER = ASSETS / "glue_demo"
 _COLA_COLUMNS = ("source", "label", "star", "sentence")
+_HIDDEN = -1  # what the hub's test sets say for a label that is kept secret
 _PLAIN = {1: ("sentence",), 2: ("sentence1", "sentence2")}
 
 
@@ -157,14 +158,14 @@ def _columns(
     return found[0], next((name for name in (task.label, "label") if name in header), None)
 
 
-def _label(value: str, task: GlueTask, where: str) -> int | float:
-    """A label's index by its name; by its number where a file holds the hub's numbers."""
+def _label(value: str, task: GlueTask, where: str) -> int | float | None:
+    """A label's index by its name; by its number where a file comes from the hub, -1 for none."""
     try:
-        if task.is_regression:
-            return float(value)
         if value in task.labels:
             return task.labels.index(value)
-        return range(len(task.labels))[int(value)]
+        if float(value) == _HIDDEN:
+            return None
+        return float(value) if task.is_regression else range(len(task.labels))[int(value)]
     except (ValueError, IndexError) as error:
         possible = "a number" if task.is_regression else ", ".join(task.labels)
         raise DataError(
@@ -191,7 +192,7 @@ def _from_hub(repo: str, task: GlueTask, split: Split) -> list[LabelledText]:
 
 
 def _from_row(row: Mapping[str, Any], task: GlueTask) -> LabelledText:
-    """A row of the hub's; its test sets say -1 for a label that is kept secret."""
+    """A row of the hub's."""
     texts = tuple(str(row[column]) for column in task.hub_sentences or task.sentences)
     label = row["label"]
-    return LabelledText(texts, None if label == -1 else label)
+    return LabelledText(texts, None if label == _HIDDEN else label)

@@ -46,6 +46,7 @@ _INTRODUCTION = "Below is an instruction that describes a task"
 _REQUEST = "Write a response that appropriately completes the request."
 _CHOICES = re.compile(r"Answer format:\s*(\S+)\s*$")
 _OPTION = re.compile(r"(?:Answer|Solution|Ending|Option)\d: ")
+_FIRST_OPTION = re.compile(r"\n\n(?=(?:Answer|Solution|Ending|Option)1: )")
 _LEAD = re.compile(r"^Please (?:choose|answer)[^:]*: *", re.IGNORECASE)
 
 
@@ -131,7 +132,7 @@ def _item(row: Any, answers: tuple[str, ...], where: str) -> Item:
 def prompt_of(item: Item, style: Style = "labels") -> str:
     """What the model is given."""
     if style == "texts":
-        return f"Question: {_question(item)}\nAnswer:"
+        return f"Question: {_question_and_options(item)[0]}\nAnswer:"
     paired = ", paired with an input that provides further context" if item.input else ""
     given = f"\n\n### Input:\n{item.input}" if item.input else ""
     return (
@@ -148,28 +149,26 @@ def completion_of(item: Item, style: Style = "labels") -> str:
 
 
 def candidates_of(item: Item, style: Style = "labels") -> tuple[str, ...]:
-    """What the model could write, one text a choice, in their order."""
+    """What the model could write, one text a choice, in their order.
+
+    DataError for an item without choices, or whose options cannot be told apart.
+    """
     if style == "labels":
-        return tuple(f"the correct answer is {choice}" for choice in item.choices)
-    return tuple(f" {text}" for text in _option_texts(item))
-
-
-def _question(item: Item) -> str:
-    """The instruction without its lead, its options and its answer format."""
-    question = _LEAD.sub("", item.instruction).split("\n\n")
-    told = [part for part in question if not _OPTION.match(part) and not _CHOICES.match(part)]
-    return "\n\n".join([*told, *([item.input] if item.input else ())])
-
-
-def _option_texts(item: Item) -> tuple[str, ...]:
-    """The options as they are written in the instruction; true and false are their own texts."""
-    options = _CHOICES.sub("", item.instruction).rpartition("\n\n")[0]
-    texts = tuple(text.strip() for text in _OPTION.split(options)[1:])
-    if len(texts) == len(item.choices):
-        return texts
-    if texts or not item.choices:
+        texts = tuple(f"the correct answer is {choice}" for choice in item.choices)
+    else:
+        texts = tuple(f" {text}" for text in _question_and_options(item)[1])
+    if not texts or len(texts) != len(item.choices):
         raise DataError(
-            f"{item.instruction[:200]!r}: its options cannot be told apart, so they cannot be "
-            "compared as texts. Give them as Answer1: … Answer2: …, or use the style labels."
+            f"{item.instruction[:200]!r} has no options to compare in the style {style}. Give them "
+            "as Answer1: … Answer2: … and as Answer format: answer1/answer2."
         )
-    return item.choices
+    return texts
+
+
+def _question_and_options(item: Item) -> tuple[str, tuple[str, ...]]:
+    """The question alone, and the options' texts; true and false are texts themselves."""
+    body = _CHOICES.sub("", item.instruction).strip()
+    question, *options = _FIRST_OPTION.split(body, maxsplit=1)
+    texts = [text.strip() for text in _OPTION.split(options[0])[1:]] if options else item.choices
+    given = f"\n\n{item.input}" if item.input else ""
+    return _LEAD.sub("", question) + given, tuple(texts)

@@ -1,0 +1,38 @@
+"""From what a language model says to the answer it gave. No torch.
+
+extract        generation: the first possible label in the response, as the paper's family of
+               repositories reads it (LLM-Adapters, commonsense_evaluate.py)
+most_likely    likelihood: the choice whose text the model finds most likely
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+NO_ANSWER = ""
+
+
+def extract(response: str, choices: Sequence[str]) -> str:
+    """The first of the choices that occurs in the response; "" where none does, which is wrong.
+
+    Case counts, and a label inside a longer word counts as well, as in the original.
+    """
+    found = re.search("|".join(map(re.escape, choices)), response)
+    return found[0] if found else NO_ANSWER
+
+
+def most_likely(log_likelihoods: Sequence[float], choices: Sequence[str]) -> str:
+    """The choice with the largest total log-likelihood; the first of equals."""
+    best = max(range(len(choices)), key=lambda index: log_likelihoods[index])
+    return choices[best]
+
+
+def most_likely_per_byte(
+    log_likelihoods: Sequence[float], texts: Sequence[str], choices: Sequence[str]
+) -> str:
+    """The same with each log-likelihood divided by its text's length in bytes, so that long texts
+    are not wronged (`acc_norm` of lm-evaluation-harness)."""
+    lengths = [len(text.strip().encode()) for text in texts]
+    per_byte = [value / size for value, size in zip(log_likelihoods, lengths, strict=True)]
+    return most_likely(per_byte, choices)

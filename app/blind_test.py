@@ -89,6 +89,11 @@ class BlindTests:
         self._write(test, drawn, opened[runs[0]])
         return test
 
+    def all(self) -> list[BlindTest]:
+        """Every test, the newest first."""
+        started = sorted(self._workspace.blind.glob("*/test.json"), key=_age)
+        return [self.test(file.parent.name) for file in started]
+
     def pair(self, test_id: str) -> Shown | None:
         """The first pair without a vote; None when all have one."""
         test, votes = self.test(test_id), self._votes(test_id)
@@ -176,6 +181,10 @@ class BlindTests:
 
     def _folder(self, test_id: str) -> Path:
         return self._workspace.blind / check_name("The blind test", test_id)
+
+
+def _age(file: Path) -> float:
+    return -file.stat().st_mtime
 
 
 def _scored_pictures(run: Run) -> dict[Place, Path]:

@@ -19,6 +19,7 @@ from app.estimate import estimate
 from app.in_use import check_idle, check_run_unused, check_subject_unused
 from app.jobs.engine import Queue
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
+from app.layers import common_layers
 from app.method_table import method_table
 from app.ordering import Orders
 from app.pictures import comparison, comparison_file, job_file, pictures
@@ -155,6 +156,10 @@ class Studio:
 
     # --- pictures, scores, directions -------------------------------------------------------------
 
+    def layers(self, runs: Sequence[str]) -> list[str]:
+        """Layers in which all of these runs have launched directions to compare."""
+        return common_layers([self._runs.open(name) for name in runs])
+
     def generate(self, request: GenerateRequest) -> Job:
         return self._orders.generate(request)
 
@@ -213,6 +218,10 @@ class Studio:
 
     def start_blind_test(self, runs: Sequence[str], pairs: int = 25, seed: int = 0) -> BlindTest:
         return self._blind_tests.start(runs, pairs, seed)
+
+    def blind_tests(self) -> list[BlindTest]:
+        """The newest first."""
+        return self._blind_tests.all()
 
     def blind_pair(self, test_id: str) -> Shown | None:
         return self._blind_tests.pair(test_id)

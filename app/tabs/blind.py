@@ -9,59 +9,68 @@ import gradio as gr
 from app.blind_pairs import Choice, Standing
 from app.blind_test import Shown, Tally
 from app.studio import Studio
-from app.tabs.choices import refreshed, run_choices
+from app.tabs.choices import Choices, refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, said, to_address, when
 from app.tabs.drawn import download
 from app.tabs.markup import Markup, button, el, empty, join, picture, table
 from app.tabs.numbers import whole_number
 from app.tabs.words import say
-from trainer.errors import UserError
 
 
 def build_blind(desk: Desk, tab: gr.Tab) -> None:
     """A part of the Compare tab. The test's id is in the address, so a reload goes on."""
     studio = desk.studio
-    with gr.Accordion(say("blind.title"), open=False, elem_classes="blind") as part:
+    with gr.Accordion(say("blind.title"), elem_id="blind"):
         gr.Markdown(say("blind.lead"))
         with gr.Row(equal_height=False):
             runs = gr.Dropdown([], label=say("blind.runs"), multiselect=True, scale=4)
             pairs = gr.Slider(5, 100, 25, step=5, label=say("blind.pairs"), scale=2, min_width=180)
         start = gr.Button(say("blind.start"), variant="primary")
         problem = gr.HTML(padding=False)
-        test = gr.Textbox(visible="hidden")
+        test = gr.Dropdown([], label=say("blind.earlier"), info=say("blind.earlier_info"))
         shown = panel(empty(say("blind.empty"), say("blind.empty_next")))
 
     def begin(names: list[str] | None, count: float) -> list[Any]:
         made = studio.start_blind_test(tuple(names or ()), int(count))
-        return [made.id, blind_page(studio, made.id)]
+        return [refreshed(started_tests(studio), made.id), blind_page(studio, made.id)]
 
-    def vote(test_id: str, event: gr.EventData) -> Markup:
+    def press(test_id: str | None, event: gr.EventData) -> Markup:
         asked = said(event)
         if asked.get("do") == "tally":
-            return tally_page(studio, test_id)
-        number = whole_number(say("blind.pairs"), asked.get("file", ""))
-        studio.vote(test_id, number or 0, cast(Choice, asked.get("choice", "")))
+            return tally_page(studio, test_id or "")
+        if asked.get("do") == "vote":
+            number = whole_number(say("blind.pairs"), asked.get("file", ""))
+            studio.vote(test_id or "", number or 0, cast(Choice, asked.get("choice", "")))
         return blind_page(studio, test_id)
 
-    def attach(request: gr.Request) -> list[Any]:
-        test_id = dict(request.query_params).get("blind", "")
-        if not test_id:
-            return [gr.skip(), gr.skip(), gr.skip()]
-        return [gr.Accordion(open=True), test_id, blind_page(studio, test_id)]
+    def fill(current: str | None, names: list[str] | None, request: gr.Request) -> list[Any]:
+        """What the address names, unless a person has chosen since."""
+        chosen = current or dict(request.query_params).get("blind", "")
+        known = started_tests(studio)
+        found = chosen if chosen in [value for _, value in known] else None
+        return [gr.Dropdown(choices=known, value=found), blind_page(studio, found),
+                refreshed(run_choices(studio), names or [])]  # fmt: skip
 
     when(start.click, begin, [runs, pairs], [test, shown], problem)
-    when(shown.click, vote, [test], [shown], problem)
+    when(shown.click, press, [test], [shown], problem)
+    test.input(lambda test_id: blind_page(studio, test_id), test, shown, **QUIET)
     test.change(None, test, None, js=to_address("blind"))
-    desk.page.load(attach, None, [part, test, shown], **QUIET)
-    desk.on_show(tab, lambda now: refreshed(run_choices(studio), now or []), runs, runs)
+    desk.on_show(tab, fill, [test, runs], [test, shown, runs])
 
 
-def blind_page(studio: Studio, test_id: str) -> Markup:
+def started_tests(studio: Studio) -> Choices:
+    """Tests that were started, the newest first."""
+    return [
+        (say("blind.label", runs=", ".join(test.runs), n=len(test.pairs)), test.id)
+        for test in studio.blind_tests()
+    ]
+
+
+def blind_page(studio: Studio, test_id: str | None) -> Markup:
     """The next pair; after the last one, the tally."""
-    try:
-        pair = studio.blind_pair(test_id)
-    except UserError:
+    if not test_id:
         return empty(say("blind.empty"), say("blind.empty_next"))
+    pair = studio.blind_pair(test_id)
     return tally_page(studio, test_id) if pair is None else _pair(pair)
 
 
@@ -85,7 +94,9 @@ def tally_page(studio: Studio, test_id: str) -> Markup:
     rows = [_standing(standing) for standing in tally.standings]
     link = download(studio.export_votes(test_id), say("blind.export"))
     voted = el("p", say("blind.voted", n=tally.voted, total=tally.of), class_="aside")
-    return join([voted, table(head, rows, caption=say("blind.tally")), link])
+    more = button(say("blind.go_on"), "go_on") if tally.voted < tally.of else None
+    tools = el("div", more, link, class_="acts")
+    return join([voted, table(head, rows, caption=say("blind.tally")), tools])
 
 
 def _standing(standing: Standing) -> list[object]:

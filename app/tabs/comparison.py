@@ -15,6 +15,7 @@ from app.tabs.blind import build_blind
 from app.tabs.choices import refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, when
 from app.tabs.drawn import download
+from app.tabs.layer_names import layer_choices, layers_asked
 from app.tabs.markup import Markup, el, empty, join, picture, table
 from app.tabs.watch import watch_job
 from app.tabs.words import say
@@ -27,8 +28,8 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         with gr.Column(scale=4, min_width=320, elem_classes="form"):
             runs = gr.Dropdown([], label=say("compare.runs"), info=say("compare.runs_info"),
                                multiselect=True)  # fmt: skip
-            layers = gr.Textbox(label=say("compare.layers"), info=say("compare.layers_info"),
-                                placeholder="attn2.to_k")  # fmt: skip
+            layers = gr.Dropdown([], label=say("compare.layers"), info=say("compare.layers_info"),
+                                 multiselect=True)  # fmt: skip
             draws = gr.Slider(
                 0, 12, 6, step=1, label=say("compare.null"), info=say("compare.null_info")
             )
@@ -39,12 +40,16 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             done = watch_job(desk, JobKind.COMPARE, lambda job: None, nothing)
             overlap = gr.HTML(padding=False)
 
-    def compare(names: list[str] | None, layer_text: str, count: float) -> list[Any]:
-        request = CompareRequest(tuple(names or ()), tuple(layer_text.split()), int(count))
+    def compare(names: list[str] | None, chosen: list[str] | None, count: float) -> list[Any]:
+        request = CompareRequest(tuple(names or ()), layers_asked(chosen or ()), int(count))
         return desk.show(desk.studio.compare(request))
+
+    def offer(names: list[str] | None, chosen: list[str] | None) -> Any:
+        return refreshed(layer_choices(desk.studio.layers(names or ())), chosen or [])
 
     build_blind(desk, tab)
     watched = desk.watched[JobKind.COMPARE]
+    when(runs.change, offer, [runs, layers], [layers], problem, queue=False)
     when(start.click, compare, [runs, layers, draws], desk.place, problem)
     desk.on_show(
         tab, lambda current: refreshed(run_choices(desk.studio), current or []), runs, runs

@@ -13,6 +13,7 @@ from app.tabs.desk import Desk, said
 from app.tabs.figures import progress
 from app.tabs.markup import Markup, button, el, note
 from app.tabs.words import say
+from trainer.run import Run
 
 DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "cancel": lambda studio, job_id: studio.cancel(job_id, keep=False),
@@ -61,7 +62,7 @@ def head(studio: Studio, job: Job) -> Markup:
     bar = progress(share(job), say("job.progress")) if job.state is JobState.RUNNING else None
     kind = "problem" if job.state in (JobState.FAILED, JobState.QUARANTINED) else "warning"
     message = note(job.message, kind) if job.message else None
-    tools = el("div", *deeds(job), class_="acts")
+    tools = el("div", *deeds(studio, job), class_="acts")
     return el(
         "div", title, bar, el("p", where(studio, job), class_="where"), message, tools, class_="job"
     )
@@ -103,24 +104,34 @@ def _left(job: Job) -> list[str]:
     return [say("job.left", time=duration(job.eta_seconds))]
 
 
-def deeds(job: Job) -> list[Markup]:
+def deeds(studio: Studio, job: Job) -> list[Markup]:
     """The buttons that make sense for the job as it is."""
-    names = _possible(job)
+    names = _possible(studio, job)
+    asks = {"delete": "delete_confirm", "cancel": "cancel_confirm"}
+    if "save" in names:
+        asks["cancel"] = "cancel_learning_confirm"
     return [
         button(
             say(f"job.{name}"),
             name,
             job=job.id,
-            kind="danger" if name in ("cancel", "delete") else "",
-            confirm=say(f"job.{name}_confirm") if name in ("cancel", "delete") else None,
+            kind="danger" if name in asks else "",
+            confirm=say(f"job.{asks[name]}") if name in asks else None,
         )
         for name in names
     ]
 
 
-def _possible(job: Job) -> list[str]:
+def _possible(studio: Studio, job: Job) -> list[str]:
     if job.state is JobState.RUNNING:
-        return ["sample", "save", "keep", "cancel"] if job.kind is JobKind.TRAIN else ["cancel"]
+        if job.kind is not JobKind.TRAIN:
+            return ["cancel"]
+        return ["keep", "cancel"] if _learnt(studio, job) else ["sample", "save", "keep", "cancel"]
     if job.state is JobState.QUEUED:
         return ["sooner", "later", "cancel"]
     return ["retry", "rerun", "delete"] if job.state.retriable else ["rerun", "delete"]
+
+
+def _learnt(studio: Studio, job: Job) -> bool:
+    """Whether the adapter is made, and only its scores are still to come."""
+    return job.run is not None and Run(studio.workspace.run(job.run)).status_file.exists()

@@ -11,6 +11,7 @@ from typing import Any
 from app.jobs.records import Job, JobState
 from app.studio import Studio
 from app.tabs.figures import curve
+from app.tabs.layer_names import place
 from app.tabs.markup import Markup, el, facts, join, picture
 from app.tabs.words import say
 from trainer.errors import UserError
@@ -88,18 +89,11 @@ def _launch(launch: dict[str, Any] | None, awaited: bool) -> Markup | None:
     text = say("live.launch", step=launch["step"], layers=launch["layers"], directions=chosen)
     plain = say("live.launch_plain", count=len(launch["plain"])) if launch["plain"] else None
     strongest = sorted(directions, key=lambda path: -max(directions[path]["rate"], default=0))[:5]
-    places = Counter(_place(path) for path in strongest).most_common()
+    places = Counter(place(path) for path in strongest).most_common()
     names = ", ".join(name for name, _ in places)
     found = say("live.launch_where", places=names) if places else None
     words = join((part for part in (text, found, plain) if part), " ")
     return el("section", el("h4", say("live.launch_title")), el("p", words), class_="launch")
-
-
-def _place(path: str) -> str:
-    """`down_blocks.1.attentions.0…attn2.to_k` → `down block 1 (text attention)`."""
-    side, number, *_ = path.split(".")
-    block = say(f"live.{side.split('_')[0].replace('mid', 'middle')}", number=number)
-    return say("live.cross" if "attn2" in path else "live.self", block=block)
 
 
 def _numbers(steps: list[dict[str, Any]]) -> Markup | None:

@@ -95,7 +95,7 @@ def _line(studio: Studio, job: Job) -> Markup:
     facts = [say(f"kind.{job.kind.value}"), where(studio, job), job.worker, origin]
     line = el("p", " · ".join(fact for fact in facts if fact), class_="where")
     message = note(job.message, "warning") if job.message else None
-    tools = [*deeds(job), button(say("queue.change"), "change", job=job.id)]
+    tools = [*deeds(studio, job), button(say("queue.change"), "change", job=job.id)]
     return el("li", el("div", opener, badge(job.state), class_="title"), bar, line, message,
               el("div", *tools, class_="acts"))  # fmt: skip
 

@@ -31,6 +31,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
                                       info=say("scores.checkpoints_info"))  # fmt: skip
             start = gr.Button(say("scores.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
+            invite = gr.Button(say("blind.invite"), size="sm")
             files = panel()
             file_problem = gr.HTML(padding=False)
         with gr.Column(scale=7, min_width=320):
@@ -64,6 +65,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     shown = [run, card, files]
     when(start.click, score, [run, seeds, prompts, checkpoints], desk.place, problem)
     when(files.click, remove, [run], shown, file_problem)
+    invite.click(lambda: gr.Tabs(selected="compare"), None, desk.tabs, api_visibility="private")
     run.input(show, run, [card, files], **QUIET)
     done.change(follow, [desk.watched[JobKind.SCORE], run], shown, **QUIET)
     desk.on_show(tab, fill, run, shown)

@@ -15,6 +15,8 @@ from app.tabs.words import say
 from trainer.errors import UserError
 
 SECONDS = 1.5
+RESTING = 10.0
+"""Between looks at a job that has ended: somebody may try it again from elsewhere."""
 LOG_LINES = 200
 
 Body = Callable[[Job], Markup | None]
@@ -39,7 +41,8 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
             return gr.skip()
         page = join([head(desk.studio, job), body(job), _log(log)])
         done = f"{job.id} {job.ended_at}" if job.state.final else ""
-        return [page, f"{job!r}{log}", gr.Timer(active=not job.state.final), done]
+        pace = gr.Timer(RESTING if job.state.final else SECONDS, active=True)
+        return [page, f"{job!r}{log}", pace, done]
 
     def look_anew(job_id: str) -> list[Any] | Any:
         return look(job_id, "")

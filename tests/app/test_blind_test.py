@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,12 @@ def test_a_vote_for_what_is_not_there_is_refused(
     known = tests.start(["red", "dark"]).id
     with pytest.raises(UserError):
         tests.vote(test_id or known, number, choice)  # type: ignore[arg-type]
+
+
+def test_tests_that_were_started_are_found_again_the_newest_first(
+    tests: BlindTests, workspace: Workspace
+) -> None:
+    assert tests.all() == []
+    first, second = (tests.start(["red", "dark"], pairs=2) for _ in range(2))
+    os.utime(workspace.blind / first.id / "test.json", (1, 1))
+    assert tests.all() == [second, first]

@@ -11,13 +11,15 @@ from app.jobs.records import Job, JobKind, JobState
 from app.studio import Studio
 from app.tabs.jobs import DEEDS, deeds, head, where
 from app.tabs.queue import queue_page, strip
+from trainer.files import write_json
+from trainer.run import Run
 
 JOB = Job("ab12", JobKind.TRAIN, "duck · lora-tsd", {}, JobState.RUNNING, step=230,
           total_steps=1000, eta_seconds=240.0, created_at=1.0, started_at=2.0)  # fmt: skip
 
 
-def possible(job: Job) -> set[str]:
-    return set(re.findall(r'data-do="([a-z]+)"', "".join(deeds(job))))
+def possible(studio: Studio, job: Job) -> set[str]:
+    return set(re.findall(r'data-do="([a-z]+)"', "".join(deeds(studio, job))))
 
 
 def submit(studio: Studio, title: str) -> Job:
@@ -26,24 +28,33 @@ def submit(studio: Studio, title: str) -> Job:
 
 @pytest.mark.parametrize("state", JobState)
 @pytest.mark.parametrize("kind", JobKind)
-def test_every_button_of_every_job_does_something(kind: JobKind, state: JobState) -> None:
-    offered = possible(replace(JOB, kind=kind, state=state))
+def test_every_button_of_every_job_does_something(
+    studio: Studio, kind: JobKind, state: JobState
+) -> None:
+    offered = possible(studio, replace(JOB, kind=kind, state=state))
     assert offered and offered <= set(DEEDS)
 
 
-def test_only_a_running_training_can_be_stopped_and_kept() -> None:
-    assert {"keep", "save", "sample", "cancel"} == possible(JOB)
-    assert possible(replace(JOB, kind=JobKind.SCORE)) == {"cancel"}
+def test_only_a_running_training_can_be_stopped_and_kept(studio: Studio) -> None:
+    assert {"keep", "save", "sample", "cancel"} == possible(studio, JOB)
+    assert possible(studio, replace(JOB, kind=JobKind.SCORE)) == {"cancel"}
 
 
-def test_what_failed_can_go_on_and_what_succeeded_cannot() -> None:
-    assert "retry" in possible(replace(JOB, state=JobState.FAILED))
-    assert "retry" not in possible(replace(JOB, state=JobState.SUCCEEDED))
+def test_a_training_that_is_only_being_scored_saves_and_samples_no_more(studio: Studio) -> None:
+    run = Run(studio.workspace.run("duck-lora-tsd-1"))
+    write_json(run.status_file, {"state": "succeeded"})
+    assert possible(studio, replace(JOB, run=run.path.name)) == {"keep", "cancel"}
 
 
-def test_what_loses_work_asks_first() -> None:
-    asking = [markup for markup in deeds(JOB) if "data-confirm" in markup]
+def test_what_failed_can_go_on_and_what_succeeded_cannot(studio: Studio) -> None:
+    assert "retry" in possible(studio, replace(JOB, state=JobState.FAILED))
+    assert "retry" not in possible(studio, replace(JOB, state=JobState.SUCCEEDED))
+
+
+def test_what_loses_work_asks_first(studio: Studio) -> None:
+    asking = [markup for markup in deeds(studio, JOB) if "data-confirm" in markup]
     assert len(asking) == 1 and 'data-do="cancel"' in asking[0]
+    assert "since the last checkpoint is lost" in asking[0]
 
 
 def test_a_running_job_says_how_far_and_how_long(studio: Studio) -> None:

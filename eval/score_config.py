@@ -71,6 +71,8 @@ class ScoreWatch:
 
     on_progress: Callable[[str, int, int], object] = lambda phase, done, total: None
     """Phase (draw, score), units done, units in all. What it raises ends the scoring."""
+    on_saved: Callable[[int], object] = lambda pictures: None
+    """Told how many pictures were put on disk, or found there, since the last call."""
     before_publish: Callable[[], object] = lambda: None
     """Called before anything is written beside pictures; raises where it must not be."""
 

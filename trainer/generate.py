@@ -33,6 +33,8 @@ MOST_AT_ONCE = 32
 
 OnSteps = Callable[[int], object]
 """Told how many sampling steps were done since the last call, counted a picture each."""
+OnSaved = Callable[[int], object]
+"""Told how many pictures were put on disk, or found there, since the last call."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def draw(
     folder: str = "images",
     generator: Generator | None = None,
     on_steps: OnSteps = lambda steps: None,
+    on_saved: OnSaved = lambda pictures: None,
 ) -> list[Drawn]:
     """Draw every prompt with every seed into `<run>/images/<folder>/`.
 
@@ -71,7 +74,7 @@ def draw(
     if generator is None:
         generator = Generator.on_base_of(run)
         generator.hold([use])
-    draw_pictures(generator, [use], pictures, sampling, on_steps)
+    draw_pictures(generator, [use], pictures, sampling, on_steps, on_saved)
     return pictures
 
 
@@ -81,6 +84,7 @@ def draw_pictures(
     pictures: Sequence[Drawn],
     sampling: SamplingConfig,
     on_steps: OnSteps = lambda steps: None,
+    on_saved: OnSaved = lambda pictures: None,
     pixels_at_once: int = PIXELS_AT_ONCE,
 ) -> None:
     """Draw the pictures with these adapters, which the generator holds.
@@ -97,10 +101,11 @@ def draw_pictures(
     }
     missing = [picture for picture in pictures if not _is_current(picture, settings)]
     on_steps((len(pictures) - len(missing)) * sampling.num_inference_steps)
+    on_saved(len(pictures) - len(missing))
     if missing:
         at_once = _batch_size(generator.sdxl, sampling, pixels_at_once)
         with generator.using(uses):
-            _draw_missing(generator.sdxl, missing, sampling, settings, at_once, on_steps)
+            _draw_missing(generator.sdxl, missing, sampling, settings, at_once, on_steps, on_saved)
 
 
 def _draw_missing(
@@ -110,6 +115,7 @@ def _draw_missing(
     settings: dict[str, Any],
     at_once: int,
     on_steps: OnSteps,
+    on_saved: OnSaved,
 ) -> None:
     prompts = encode_prompts(sdxl, [picture.prompt for picture in missing])
     negative = encode_negative(sdxl, sampling.negative_prompt)
@@ -125,6 +131,7 @@ def _draw_missing(
             images = _sample_batch(sdxl, batch, prompts, negative, sampling, advance)
             for picture, image in zip(batch, images, strict=True):
                 _save(image, picture, settings)
+            on_saved(len(batch))
 
 
 def _sample_batch(

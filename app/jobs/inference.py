@@ -87,6 +87,7 @@ def _answer(connection: socket.socket, drawer: Drawer) -> Exit:
             job.workspace,
             job.path,
             on_steps=lambda steps: say(steps=steps),
+            on_saved=lambda pictures: say(saved=pictures),
             warn=lambda text: say(warning=text),
             low_memory=job.low_memory,
         )

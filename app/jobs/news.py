@@ -9,6 +9,9 @@ from typing import Any
 PROGRESS_SECONDS = 1.0
 """Between two stored rows of progress."""
 
+LASTING = ("checkpoint", "kept")
+"""Kinds of rows whose `step` the next attempt goes on from."""
+
 Row = dict[str, Any]
 
 
@@ -17,7 +20,7 @@ class News:
     """The news of one attempt."""
 
     checkpoint: int
-    """The highest step with a checkpoint so far, earlier attempts included."""
+    """The highest step with a checkpoint, or the most parts on disk, that any attempt told of."""
     _values: Row = field(default_factory=dict)
     _events: list[tuple[str, Row]] = field(default_factory=list)
     _progress: Row | None = None
@@ -37,7 +40,7 @@ class News:
                 self._events.append((kind, data))
             if kind == "run":
                 self._values["run"] = data.get("run")
-            elif kind == "checkpoint" and _count(data, "step") > self.checkpoint:
+            elif kind in LASTING and _count(data, "step") > self.checkpoint:
                 self.checkpoint = _count(data, "step")
                 self._values |= {"checkpoint": self.checkpoint, "fruitless": 0}
 

@@ -20,7 +20,7 @@ class Outcome:
     wait_seconds: float = 0.0
     """Before the next attempt."""
     blames_the_job: bool = True
-    """Whether the attempt counts towards quarantine if it made no new checkpoint."""
+    """Whether the attempt counts towards quarantine if it left nothing new."""
     memory_profile: str | None = None
     """What the next attempt is told to use."""
 
@@ -34,7 +34,7 @@ class Ending:
     attempt: int
     """Attempts begun, this one included."""
     fruitless: int
-    """Attempts in a row without a new checkpoint, this one included if it made none."""
+    """Attempts in a row that left nothing new to go on from, this one included if so."""
     cancelled: bool = False
     """A person said so."""
     leaving: bool = False
@@ -79,8 +79,8 @@ def worn_out(fruitless: int, log: str) -> Outcome:
     """Quarantined: more of the same would only repeat it."""
     return Outcome(
         JobState.QUARANTINED,
-        f"{fruitless} attempts in a row ended without a new checkpoint, so it is not tried again "
-        f"by itself. Retry starts three more. The end of its log:\n{log}",
+        f"{fruitless} attempts in a row left no new checkpoint or picture, so it is not tried "
+        f"again by itself. Retry starts three more. The end of its log:\n{log}",
     )
 
 

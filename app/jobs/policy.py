@@ -22,7 +22,7 @@ class Policy:
     retry_seconds: tuple[float, ...] = (10.0, 60.0, 300.0)
     """Waits before the attempts that follow a crash; the last for all later ones."""
     max_fruitless: int = 3
-    """Attempts without a new checkpoint before a job is quarantined."""
+    """Attempts that left nothing new to go on from before a job is quarantined."""
     min_free_gigabytes: float = 1.0
     """Less disk than that blocks a job before it starts."""
 

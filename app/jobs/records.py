@@ -31,7 +31,7 @@ class JobState(StrEnum):
     FAILED = "failed"  # ended with an error that its message explains
     CANCELLED = "cancelled"  # ended because a person said so
     BLOCKED = "blocked"  # cannot go on until disk or memory is there; says what is missing
-    QUARANTINED = "quarantined"  # three attempts without a new checkpoint; waits for a person
+    QUARANTINED = "quarantined"  # three attempts that left nothing new; waits for a person
 
     @property
     def final(self) -> bool:
@@ -94,7 +94,7 @@ class Event:
     seq: int
     job_id: str
     kind: str
-    """state, progress, launch, preview, checkpoint, wish, warning."""
+    """state, run, progress, launch, preview, checkpoint, kept, wish, warning."""
     data: dict[str, Any]
     at: float
     """Unix seconds."""

@@ -9,7 +9,7 @@ from app.jobs.programs.plan import Sheet, pictures, plan
 from app.requests import GenerateRequest
 from app.workspace import Workspace
 from trainer.config import ASSETS, EMBEDDED_BASE
-from trainer.generate import PIXELS_AT_ONCE, Drawn, OnSteps, draw_pictures
+from trainer.generate import PIXELS_AT_ONCE, Drawn, OnSaved, OnSteps, draw_pictures
 from trainer.generator import AdapterUse, Generator
 from trainer.run import Run, open_run
 from trainer.sdxl.encode import too_long
@@ -31,6 +31,7 @@ class Drawer:
         workspace: Workspace,
         folder: Path,
         on_steps: OnSteps,
+        on_saved: OnSaved,
         warn: Warn,
         low_memory: bool = False,
     ) -> None:
@@ -53,7 +54,9 @@ class Drawer:
                 Drawn(folder / picture.file, picture.prompt, picture.seed)
                 for picture in pictures(request, sheet, subject)
             ]
-            draw_pictures(generator, of_sheet, wanted, _sampling(request), on_steps, at_once)
+            draw_pictures(
+                generator, of_sheet, wanted, _sampling(request), on_steps, on_saved, at_once
+            )
 
     def _at_base_of(self, run: Run) -> Generator:
         """The base at hand if it is that of the run, else that of the run in its place."""

@@ -43,6 +43,7 @@ class JobFolder:
         self.workspace = Workspace(Path(values["workspace"]))
         self.low_memory = values.get("memory_profile") == "low"
         self._progress_at = 0.0
+        self._kept = 0
 
     def tell(self, kind: str, **values: Any) -> None:
         """Append an event."""
@@ -58,6 +59,15 @@ class JobFolder:
         if step == total or now - self._progress_at >= MOST_OFTEN:
             self._progress_at = now
             self.tell("progress", step=step, total=total, phase=phase, **more)
+
+    def keep(self, more: int) -> None:
+        """Tell that so many more parts of the work are on disk, for the next attempt to go on from.
+
+        An attempt counts from nothing, what it finds included: the same work, the same count.
+        """
+        if more:
+            self._kept += more
+            self.tell("kept", step=self._kept)
 
     def wished(self, wish: Wish) -> bool:
         return self._wish(wish).exists()

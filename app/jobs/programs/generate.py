@@ -47,11 +47,11 @@ def _draw(job: JobFolder, request: GenerateRequest, first: Run) -> None:
         job.finish_if_wished()
 
     address = os.environ.get(WARM_PROCESS)
-    if address and draw_warm(address, job.path, on_steps, job.warn):
+    if address and draw_warm(address, job.path, on_steps, job.keep, job.warn):
         return
     from app.jobs.programs.drawing import Drawer
 
-    Drawer().draw(request, job.workspace, job.path, on_steps, job.warn, job.low_memory)
+    Drawer().draw(request, job.workspace, job.path, on_steps, job.keep, job.warn, job.low_memory)
 
 
 def _rows(job: JobFolder, request: GenerateRequest, first: Run) -> list[dict[str, Any]]:

@@ -33,4 +33,4 @@ def score_run(job: JobFolder, request: ScoreRequest) -> None:
     folder = job.workspace.run(request.run)
     config = ScoreConfig(folder, seeds=request.seeds, max_prompts=request.max_prompts)
     score = score_checkpoints if request.checkpoints else score_subject
-    score(config, ScoreWatch(on_progress, job.confirm))
+    score(config, ScoreWatch(on_progress, job.keep, job.confirm))

@@ -25,6 +25,7 @@ def draw_warm(
     address: str,
     folder: Path,
     on_steps: Callable[[int], object],
+    on_saved: Callable[[int], object],
     warn: Callable[[str], object],
 ) -> bool:
     """Have the job in `folder` drawn; False where nobody is at that address.
@@ -40,6 +41,8 @@ def draw_warm(
             match json.loads(line):
                 case {"steps": steps}:
                     on_steps(steps)
+                case {"saved": pictures}:
+                    on_saved(pictures)
                 case {"warning": text}:
                     warn(text)
                 case answer:

@@ -42,6 +42,12 @@ def test_only_a_checkpoint_beyond_the_last_one_clears_the_job_of_blame() -> None
     assert news.pending(0.0)[0] == {"checkpoint": 21, "fruitless": 0}
 
 
+def test_finished_parts_clear_a_job_of_blame_as_a_checkpoint_does() -> None:
+    news = News(checkpoint=0)
+    news.add([{"kind": "kept", "step": 4}], 0.0)
+    assert news.pending(0.0) == ({"checkpoint": 4, "fruitless": 0}, [("kept", {"step": 4})])
+
+
 def test_time_left_is_at_the_rate_of_this_attempt() -> None:
     news = News(checkpoint=0)
     news.add([progress(40)], 0.0)  # resumed at 40

@@ -37,13 +37,16 @@ def test_two_adapters_draw_together_beside_the_base(
     assert result["grid"] is None and result["csv"] is None
 
 
-def test_an_attempt_after_another_draws_only_what_is_missing(desk: Any, first: Path) -> None:
+def test_an_attempt_after_another_draws_only_what_is_missing(
+    desk: Any, first: Path, told: Any
+) -> None:
     folder = desk.job("generate", request({"run": "duck-1"}, beside_base=False))
     kept, gone = (folder / row["file"] for row in desk.done(folder)["pictures"])
     before = kept.stat().st_mtime_ns
     gone.unlink()
     desk.done(folder)
     assert kept.stat().st_mtime_ns == before and gone.exists()
+    assert [row["step"] for row in told(folder, "kept")] == [2, 1, 2]  # found, then drawn
 
 
 def test_finish_keeps_the_pictures_that_are_there(desk: Any, first: Path) -> None:

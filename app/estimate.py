@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from app.system import has_gpu
+from app.gpus import has_gpu
 from app.views import Estimate
 from app.workspace import Workspace
 from trainer.config import EMBEDDED_BASE, DreamBoothConfig

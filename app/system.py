@@ -1,13 +1,9 @@
-"""The machine as the page shows it: GPUs, memory, disk, caches, versions. No torch.
-
-GPUs are asked of `nvidia-smi`, since the web process does not load torch.
-"""
+"""The machine as the page shows it: GPUs, memory, disk, caches, versions. No torch."""
 
 from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -16,15 +12,15 @@ from pathlib import Path
 import psutil
 
 from app.bases import hub_repos
+from app.gpus import gpus
 from app.jobs.records import Job
 from app.jobs.store import WorkerRow
-from app.views import CacheView, GpuView, SystemView
+from app.views import CacheView, SystemView
 from app.workspace import Workspace
 from trainer.errors import ConfigError
 
 GIB = 2**30
 LIBRARIES = ("dashbooth", "torch", "diffusers", "transformers", "gradio", "dbos")
-_ASK_GPUS = ("--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits")
 
 
 def system_view(workspace: Workspace, workers: Sequence[WorkerRow]) -> SystemView:
@@ -40,25 +36,6 @@ def system_view(workspace: Workspace, workers: Sequence[WorkerRow]) -> SystemVie
         caches=[*_own_caches(workspace), *_hub_caches()],
         versions=versions(),
     )
-
-
-def gpus() -> list[GpuView]:
-    """The GPUs of this machine; none where no driver answers."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    try:
-        answer = subprocess.run(
-            [program, *_ASK_GPUS], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [_gpu(line) for line in answer.stdout.splitlines() if line.strip()]
-
-
-@cache
-def has_gpu() -> bool:
-    return bool(gpus())
 
 
 @cache
@@ -90,11 +67,6 @@ def bug_report(view: SystemView, failed: Sequence[Job]) -> str:
     for job in failed:
         lines += ["", f"{job.kind} {job.id}: {job.state} in attempt {job.attempt}", job.message]
     return "\n".join(lines)
-
-
-def _gpu(line: str) -> GpuView:
-    name, used, total = (part.strip() for part in line.rsplit(",", 2))
-    return GpuView(name, float(used) / 1024, float(total) / 1024)
 
 
 def _own_caches(workspace: Workspace) -> list[CacheView]:

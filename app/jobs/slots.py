@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 
+from app.gpus import gpus
 from trainer.errors import ConfigError, DashboothError
 
 
@@ -15,24 +15,15 @@ class WorkerError(DashboothError):
     """A worker ended that should have gone on."""
 
 
-def count_gpus() -> int:
-    """GPUs by the driver's own tool; loading torch for it would take seconds."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return 0
-    listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, check=False)
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
-
-
 def device_of(slot: int) -> str:
     """The GPU with the slot's number, or the CPU where there is none."""
-    return f"cuda:{slot}" if slot < count_gpus() else "cpu"
+    return f"cuda:{slot}" if slot < len(gpus()) else "cpu"
 
 
 def slot_numbers(slots: str) -> range:
     """What `--slots` asks for: `auto`, or a number from 1 on."""
     if slots == "auto":
-        return range(max(1, count_gpus()))
+        return range(max(1, len(gpus())))
     if slots.isdecimal() and int(slots) > 0:
         return range(int(slots))
     raise ConfigError(f"--slots {slots} is neither auto nor a number from 1 on.")

@@ -1,0 +1,59 @@
+"""LoRA, DoRA, PiSSA and (IA)^3 as PEFT has them, put into the model in place."""
+
+from __future__ import annotations
+
+import torch
+from peft import IA3Config, LoraConfig, PeftConfig, inject_adapter_in_model
+from peft.tuners.tuners_utils import cast_adapter_dtype
+from peft.utils import TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING
+from torch import nn
+
+from trainer.adapters.attach import find_targets
+from trainer.adapters.config import AdapterConfig
+from trainer.errors import ConfigError
+from trainer.methods.config import Instead
+from trainer.methods.placed import Placement
+
+NAME = "default"
+
+
+def place_peft(
+    model: nn.Module, config: AdapterConfig, instead: Instead, head: frozenset[str]
+) -> Placement:
+    """Put PEFT's adapter on the very linears that ours would take; (IA)^3 names its own.
+
+    PEFT draws its start from the global generator and freezes all but its own parameters: the
+    first is seeded here, the second undone for the head.
+    """
+    method = _ia3(model) if instead == "ia3" else _lora(model, config, instead)
+    learns = {name: p.requires_grad for name, p in model.named_parameters() if name in head}
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        inject_adapter_in_model(method, model, NAME)
+    cast_adapter_dtype(model, NAME)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(learns.get(name, parameter.requires_grad))
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad and n not in head}
+    return Placement(trained, decays=instead != "ia3")
+
+
+def _lora(model: nn.Module, config: AdapterConfig, instead: Instead) -> PeftConfig:
+    return LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(find_targets(model, config.target_modules)),
+        use_dora=instead == "dora",
+        init_lora_weights="pissa" if instead == "pissa" else True,
+    )
+
+
+def _ia3(model: nn.Module) -> PeftConfig:
+    """Keys, values and the feed-forward, by the names PEFT has for this kind of model."""
+    kind = getattr(getattr(model, "config", None), "model_type", None)
+    if kind not in TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING:
+        known = ", ".join(sorted(TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING))
+        raise ConfigError(
+            f"--instead ia3: PEFT does not know models of type {kind}; it knows {known}."
+        )
+    return IA3Config()

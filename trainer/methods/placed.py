@@ -1,0 +1,102 @@
+"""A method that has been put on a model, as the loop trains it: parameters, and how they started.
+
+Knows parameters by name; nothing of what they do. Every method here answers as the base does while
+its parameters are as they started, which is what `disabled` goes back to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.adapters.config import AdapterConfig
+from trainer.errors import ResumeError
+from trainer.methods.config import Instead
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a method put on a model."""
+
+    trained: Mapping[str, nn.Parameter]
+    """By name in the model."""
+    fixed: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else decides the output and is not of the base."""
+    decays: bool = True
+    """Whether weight decay makes sense; not for factors whose rest is 1."""
+    off: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """For a method that changes the base's answer from the start."""
+
+
+class PlacedMethod:
+    """A `Trainable` of the parameters that a method names."""
+
+    def __init__(
+        self, instead: Instead, config: AdapterConfig, placement: Placement, base_fingerprint: str
+    ) -> None:
+        self.instead = instead
+        self.config = config
+        self.placement = placement
+        self._base_fingerprint = base_fingerprint
+        self._start = {name: p.detach().clone() for name, p in placement.trained.items()}
+
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        return list(self.placement.trained.values())
+
+    def param_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        decay = weight_decay if self.placement.decays else 0.0
+        return [{"params": self.trainable_parameters(), "weight_decay": decay}]
+
+    def base_fingerprint(self) -> str:
+        return self._base_fingerprint
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {**self.placement.trained, **self.placement.fixed}
+
+    def header(self) -> dict[str, str]:
+        return {"instead": self.instead, "config": json.dumps(asdict(self.config))}
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
+        mine = self.tensors()
+        saved = header.get("instead", "an adapter of the core")
+        if saved != self.instead:
+            raise ResumeError(f"this state is of {saved}, not of {self.instead}")
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        if shapes != {name: tensor.shape for name, tensor in mine.items()}:
+            raise ResumeError(f"this state of {self.instead} has other tensors or shapes")
+        for name, tensor in mine.items():
+            tensor.copy_(tensors[name])
+
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        now = {name: p.detach().clone() for name, p in self.placement.trained.items()}
+        self._set(self._start)
+        try:
+            with self.placement.off():
+                yield
+        finally:
+            self._set(now)
+
+    @torch.no_grad()
+    def _set(self, values: Mapping[str, Tensor]) -> None:
+        for name, parameter in self.placement.trained.items():
+            parameter.copy_(values[name])
+
+    def penalty(self) -> Tensor | None:
+        return None
+
+    def after_update(self, step: int) -> None:
+        """Nothing follows an update."""
+
+    def first_non_finite(self) -> str | None:
+        for name, parameter in self.placement.trained.items():
+            if parameter.grad is not None and not parameter.grad.isfinite().all():
+                return name
+        return None

@@ -7,7 +7,6 @@ encode, fit, publish. DreamBooth after Ruiz et al. 2023; the adapter after Si et
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from trainer.adapters.attach import Adapter, attach
 from trainer.adapters.checkpoint import load_native
-from trainer.adapters.decomposition import DecompositionService
+from trainer.adapters.decomposition import shared_decompositions
 from trainer.adapters.schedule import LaunchSchedule
 from trainer.checkpoints import newest_checkpoint
 from trainer.config import DreamBoothConfig
@@ -28,7 +27,7 @@ from trainer.files import write_json
 from trainer.journal import Journal, Watch
 from trainer.loop import FitConfig, Hooks, Trained, fit
 from trainer.optimizer import build_optimizer
-from trainer.run import Run, Subject, new_run_folder
+from trainer.run import Run, Subject, new_run_folder, require_new
 from trainer.sdxl.class_images import class_images
 from trainer.sdxl.dataset import Example, buckets_for, encode_class_images, encode_subject
 from trainer.sdxl.denoise import Denoising, condition
@@ -56,7 +55,7 @@ def train(config: DreamBoothConfig, watch: Watch | None = None) -> Run:
         )
     if not config.photos.exists():  # said now, not after gigabytes have been loaded
         raise PhotoError(f"--photos {config.photos} does not exist. Give a folder with photos.")
-    _require_new(config.run)
+    require_new(config.run)
     sdxl = load_sdxl(config.base, config.model)
     resolution = config.subject.resolution or sdxl.resolution
     found = read_subject(config.photos, config.subject, resolution)
@@ -87,14 +86,6 @@ def _with_precision(config: DreamBoothConfig, sdxl: SDXL) -> DreamBoothConfig:
     return dataclasses.replace(config, model=model)
 
 
-def _require_new(folder: Path | None) -> None:
-    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(
-            f"--run {folder} is there already. To go on with it: --resume {folder}. For a new "
-            "run give another folder."
-        )
-
-
 def _train(
     run: Run, config: DreamBoothConfig, sdxl: SDXL, adapter: Adapter, subject: Subject, watch: Watch
 ) -> Run:
@@ -118,7 +109,7 @@ def _train(
     if checkpoint is not None:
         checkpoint.restore(trained)
     journal = Journal(run, trained, previews, config.checkpoint, watch, start, total_steps)
-    with _decompositions(config) as decompositions:
+    with shared_decompositions(config.workspace) as decompositions:
         schedule = LaunchSchedule(
             adapter, total_steps, decompositions, probe=lambda: probe.predict(sdxl)
         )
@@ -200,9 +191,3 @@ def _probe(sdxl: SDXL, example: Example, seed: int) -> Probe:
     timestep = torch.tensor([denoising.num_timesteps // 2], device=sdxl.device)
     noisy: Tensor = denoising.add_noise(latents, noise, timestep)
     return Probe(noisy, timestep, condition(sdxl, [example.prompt], [example.framing]))
-
-
-def _decompositions(config: DreamBoothConfig) -> DecompositionService:
-    """Shared by all runs of a workspace; half of the cores work at low priority."""
-    workers = max(1, (os.cpu_count() or 2) // 2)
-    return DecompositionService(config.workspace / "cache" / "decompositions", workers)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from trainer.adapters.trainable import Trainable
-from trainer.config import OptimConfig
 from trainer.errors import MissingPackageError
+
+
+class Optimization(Protocol):
+    """What an optimizer is told, by the config of any recipe."""
+
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def betas(self) -> tuple[float, float]: ...
+    @property
+    def weight_decay(self) -> float: ...
 
 
 def build_optimizer(
     adapter: Trainable,
-    config: OptimConfig,
+    config: Optimization,
     head: Mapping[str, nn.Parameter] | None = None,
     head_learning_rate: float | None = None,
 ) -> Optimizer:
@@ -39,7 +51,7 @@ def build_optimizer(
     return _optional("prodigyopt", "Prodigy", config)(groups, **common)  # type: ignore[no-any-return]
 
 
-def _optional(module: str, name: str, config: OptimConfig) -> Any:
+def _optional(module: str, name: str, config: Optimization) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except ImportError as error:

@@ -30,7 +30,7 @@ from typing import Any
 
 from trainer.config import DreamBoothConfig
 from trainer.config_file import from_json, to_json
-from trainer.errors import ArtifactError
+from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json
 
 WORKSPACE = Path("workspace")
@@ -184,6 +184,15 @@ def open_run(path: Path) -> Run:
             f"`python trainer/train_dreambooth.py --resume {path}`."
         )
     return run
+
+
+def require_new(folder: Path | None) -> None:
+    """ConfigError where the folder asked for holds something already."""
+    if folder is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"--run {folder} is there already. To go on with it: --resume {folder}. For a new "
+            "run give another folder."
+        )
 
 
 def new_run_folder(stem: str, workspace: Path = WORKSPACE) -> Path:

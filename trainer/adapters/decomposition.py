@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -201,3 +202,9 @@ class DecompositionService:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def shared_decompositions(workspace: Path) -> DecompositionService:
+    """Shared by all runs of a workspace; half of the cores work at low priority."""
+    workers = max(1, (os.cpu_count() or 2) // 2)
+    return DecompositionService(workspace / "cache" / "decompositions", workers)

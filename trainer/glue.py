@@ -1,0 +1,47 @@
+"""Labelled sentences → LoRA-TSD on an encoder, with a head → a run folder: the recipe.
+
+GLUE after Wang et al. 2019; training as in the paper's Section 8.4 and Table 10.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainer.data.glue import DEMO_FOLDER, HUB, read_task, task_named
+from trainer.journal import Watch
+from trainer.text.batches import draw, tokenise_sentences
+from trainer.text.finished import load_base
+from trainer.text.task import Classification
+from trainer.text.training import Material, resume_text, train_text
+from trainer.text_config import GlueConfig
+from trainer.text_run import TextRun
+
+
+def train(config: GlueConfig, watch: Watch | None = None) -> TextRun:
+    """Train from the start. Nothing is written before data, base and config are known to fit.
+
+    Raises UserError for bad input, Interrupted after a stop (the run can be resumed), and
+    NonFiniteError where the result would be wrong.
+    """
+    return train_text(config, f"{config.task}-{config.method}", _gather, watch or Watch())
+
+
+def resume(path: Path, watch: Watch | None = None) -> TextRun:
+    """Go on with an unfinished run, exactly where its newest checkpoint stands."""
+    run = TextRun(path)
+    return resume_text(run, run.glue_config(), _gather, watch or Watch())
+
+
+def _gather(config: GlueConfig) -> Material:
+    task, seed = task_named(config.task), config.optim.seed
+    data = config.data or (str(DEMO_FOLDER) if task.name == "demo" else HUB)
+    rows = draw(read_task(data, task, "train"), config.examples, seed)
+    dev = read_task(data, task, "dev") if config.validation.every else []
+    held_out = draw(dev, config.validation.examples, seed)
+    text = load_base(config)
+    return Material(
+        text,
+        Classification(text),
+        tokenise_sentences(text.tokenizer, rows, config.max_length),
+        tokenise_sentences(text.tokenizer, held_out, config.max_length),
+    )

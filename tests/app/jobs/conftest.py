@@ -111,7 +111,8 @@ class Fleet:
             if seen := look():
                 return seen
             time.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {self.queue.jobs()}")
+        jobs = [(job.id, str(job.state), job.message) for job in self.queue.jobs()]
+        raise AssertionError(f"not within {seconds} s: {jobs}")
 
     def processes(self, *words: str) -> list[psutil.Process]:
         """All living processes of this fleet whose command line has all these words."""

@@ -188,7 +188,7 @@ def test_twenty_jobs_and_three_random_kills(fleet) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_a_hundred_jobs_and_fifteen_random_kills(fleet) -> None:
     survive(fleet, jobs=100, kills=15, seed=1)
 
@@ -205,13 +205,13 @@ def survive(fleet, jobs: int, kills: int, seed: int) -> None:
     chance.shuffle(victims)
     for kill, victim in enumerate(victims):
         due = jobs * kill // kills
-        fleet.until(lambda due=due: _ended(fleet) >= due, seconds=300)
+        fleet.until(lambda due=due: _ended(fleet) >= due, seconds=900)
         _kill_at_work(fleet, victim)
         for slot in (0, 1):
             if fleet.workers[slot].poll() is not None:
                 fleet.start_worker(slot, **patient)
                 fleet.workers[slot] = fleet.workers.pop()
-    fleet.until(lambda: _ended(fleet) == jobs, seconds=300)
+    fleet.until(lambda: _ended(fleet) == jobs, seconds=900)
     rows = [fleet.queue.job(job_id) for job_id in ids]
     fleet.leave()
     counts = {
@@ -240,13 +240,15 @@ def _kill_at_work(fleet, role: str) -> None:
         fresh = (job for job in running if job.attempt == 1)
         return next((job for job in fresh if 2 <= len(fleet.steps(job.id)) < 8), None)
 
-    job = fleet.until(busy, seconds=300)
+    job = fleet.until(busy, seconds=900)
     words = {
         "worker": ["app.jobs.worker", "--slot", job.worker.split(":")[1]],
         "supervisor": ["app.jobs.supervisor", job.id],
         "program": ["counting_program", str(fleet.workspace / "jobs" / job.id)],
     }
     fleet.kill(*words[role])
+    if role == "worker":
+        fleet.workers[int(job.worker.split(":")[1])].wait()
 
 
 def _ended(fleet) -> int:

@@ -27,7 +27,7 @@ def test_a_run_and_its_checkpoints_are_scored_and_the_best_is_named(
     assert finished["pictures"]["base"] == earlier["pictures"]["base"]  # drawn once
     assert {row["phase"] for row in told(folder, "progress")} == {"load", "draw", "score"}
     kept = [row["step"] for row in told(folder, "kept")]
-    assert kept == sorted(kept) and kept[-1] == 2 * 10  # of a checkpoint: 2 x (1 prompt + 4 plain)
+    assert kept == sorted(kept) and kept[-1] == 2 * 4  # with and without token, adapter and base
 
 
 def test_finish_ends_the_scoring_without_scores(desk: Any, second: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from app.metrics import Metrics, last_step
 from app.views import RunView
 from app.workspace import Workspace
+from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.errors import ArtifactError, UserError
 from trainer.files import whole_file
 from trainer.run import Run
@@ -24,6 +26,7 @@ class Runs:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._metrics = Metrics()
 
     def all(self) -> list[RunView]:
         """Every run that has begun, the newest first."""
@@ -43,7 +46,8 @@ class Runs:
 
     def metrics(self, name: str, after_step: int) -> list[dict[str, Any]]:
         """Rows of metrics.jsonl beyond a step: losses, launch, previews, checkpoints."""
-        return [row for row in self.open(name).metric_rows() if row["step"] > after_step]
+        rows = self._metrics.rows(self.open(name))
+        return [row for row in rows if row["step"] > after_step]
 
     def previews(self, name: str) -> list[Path]:
         return sorted(self.open(name).samples.glob("*.png"))
@@ -113,19 +117,15 @@ def _view(run: Run) -> RunView:
     config = run.read_config()
     status = read_json(run.status_file)
     subject = config.photos.name if config.photos else run.path.name
-    last = max((row["step"] for row in run.metric_rows()), default=0) if status is None else 0
     return RunView(
         name=run.path.name,
         subject=subject,
         method=config.adapter.method,
         base=config.base,
         base_fingerprint=base_fingerprint(run),
-        steps=status["step"] if status else last,
+        steps=status["step"] if status else last_step(run),
         state=status["state"] if status else "unfinished",
         finished_at=run.status_file.stat().st_mtime if status else None,
         scores=read_json(run.scores),
-        checkpoints=[
-            int(file.parent.name.removeprefix("step-"))
-            for file in sorted(run.checkpoints.glob("step-*/manifest.json"))
-        ],
+        checkpoints=[step_of(folder) for folder in checkpoint_folders(run.checkpoints)],
     )

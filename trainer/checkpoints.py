@@ -27,13 +27,19 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from trainer.adapters.checkpoint import save_native
+from trainer.checkpoint_folders import (
+    MANIFEST,
+    checkpoint_folder,
+    checkpoint_folders,
+    is_whole,
+    step_of,
+)
 from trainer.errors import ArtifactError, ResumeError
 from trainer.files import sha256_of, whole_file, write_json
 from trainer.loop import Trained
 
-ADAPTER, HEAD, OPTIMIZER, STATE, MANIFEST = (
+ADAPTER, HEAD, OPTIMIZER, STATE = (
     "adapter.safetensors", "head.safetensors", "optimizer.safetensors", "state.json",
-    "manifest.json",
 )  # fmt: skip
 
 
@@ -63,13 +69,9 @@ class Checkpoint:
         trained.scaler.load_state_dict(self.state["scaler"])
 
 
-def _path(folder: Path, step: int) -> Path:
-    return folder / f"step-{step:08d}"
-
-
 def write_checkpoint(folder: Path, step: int, trained: Trained, keep: int = 2) -> Path:
     """Write the checkpoint of `step` steps done, then delete all but the newest `keep`."""
-    path = _path(folder, step)
+    path = checkpoint_folder(folder, step)
     temporary = folder / f".{path.name}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -118,8 +120,8 @@ def load_head(head: Mapping[str, nn.Parameter], path: Path) -> None:
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """The newest checkpoint whose files all have the manifest's checksums."""
-    for path in sorted(folder.glob("step-*"), reverse=True):
-        if _is_whole(path):
+    for path in reversed(checkpoint_folders(folder)):
+        if is_whole(path):
             state = json.loads((path / STATE).read_text("utf-8"))
             return Checkpoint(path, state["step"], state)
     return None
@@ -127,26 +129,18 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
 
 def kept_steps(folder: Path) -> list[int]:
     """Steps of the whole checkpoints in `folder`, ascending."""
-    return [int(path.name[5:]) for path in sorted(folder.glob("step-*")) if _is_whole(path)]
+    return [step_of(path) for path in checkpoint_folders(folder) if is_whole(path)]
 
 
 def kept_checkpoint(folder: Path, step: int) -> Checkpoint:
     """The whole checkpoint of that step; ArtifactError names those that are kept."""
-    path = _path(folder, step)
-    if not _is_whole(path):
+    path = checkpoint_folder(folder, step)
+    if not is_whole(path):
         kept = ", ".join(map(str, kept_steps(folder))) or "none"
         raise ArtifactError(
             f"{folder.parent.name} keeps no checkpoint of step {step}; kept are: {kept}."
         )
     return Checkpoint(path, step, json.loads((path / STATE).read_text("utf-8")))
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        digests = json.loads((path / MANIFEST).read_text("utf-8"))
-        return all(sha256_of(path / name) == digest for name, digest in digests.items())
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _delete_old(folder: Path, keep: int) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from huggingface_hub import CachedRepoInfo, CacheNotFound, scan_cache_dir
 from safetensors import SafetensorError, safe_open
 
-from app.views import BaseChoice
+from app.gates import gated
+from app.views import BaseChoice, BaseState
 from app.workspace import Workspace
 from trainer.config import ASSETS, EMBEDDED_BASE, SDXL_BASE
 from trainer.errors import BaseModelError
@@ -28,10 +29,9 @@ _OWN = "bases/"
 def list_bases(workspace: Workspace) -> list[BaseChoice]:
     """The embedded base, what lies in bases/, what is downloaded, what can be."""
     downloaded = {choice.id: choice for choice in _downloaded()}
+    closed = gated(tuple(KNOWN))
     known = [
-        downloaded.pop(name)
-        if name in downloaded
-        else BaseChoice(name, label, "download", DOWNLOAD_GIGABYTES, "fetched when first used")
+        downloaded.pop(name) if name in downloaded else _on_hub(name, label, name in closed)
         for name, label in KNOWN.items()
     ]
     return [_embedded(), *_own(workspace), *downloaded.values(), *known]
@@ -62,6 +62,14 @@ def _embedded() -> BaseChoice:
     size = _gigabytes(ASSETS / "embedded_base")
     return BaseChoice(
         EMBEDDED_BASE, "Embedded: small, for trying out", "embedded", size, "64 pixels, any machine"
+    )
+
+
+def _on_hub(name: str, label: str, closed: bool) -> BaseChoice:
+    state: BaseState = "gated" if closed else "download"
+    note = f"accept its licence on https://huggingface.co/{name}, then `hf auth login`"
+    return BaseChoice(
+        name, label, state, DOWNLOAD_GIGABYTES, note if closed else "fetched when first used"
     )
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 from app.blind_pairs import Choice, Standing
 from app.blind_test import Shown, Tally
 from app.studio import Studio
-from app.tabs.choices import Choices, refreshed, run_choices
+from app.tabs.choices import refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, said, to_address, when
 from app.tabs.drawn import download
 from app.tabs.markup import Markup, button, el, empty, join, picture, table
@@ -27,12 +27,13 @@ def build_blind(desk: Desk, tab: gr.Tab) -> None:
             pairs = gr.Slider(5, 100, 25, step=5, label=say("blind.pairs"), scale=2, min_width=180)
         start = gr.Button(say("blind.start"), variant="primary")
         problem = gr.HTML(padding=False)
-        test = gr.Dropdown([], label=say("blind.earlier"), info=say("blind.earlier_info"))
+        test = gr.Dropdown([], label=say("blind.earlier"), info=say("blind.earlier_info"),
+                           visible=False)  # fmt: skip
         shown = panel(empty(say("blind.empty"), say("blind.empty_next")))
 
     def begin(names: list[str] | None, count: float) -> list[Any]:
         made = studio.start_blind_test(tuple(names or ()), int(count))
-        return [refreshed(started_tests(studio), made.id), blind_page(studio, made.id)]
+        return [_tests(studio, made.id), blind_page(studio, made.id)]
 
     def press(test_id: str | None, event: gr.EventData) -> Markup:
         asked = said(event)
@@ -46,10 +47,9 @@ def build_blind(desk: Desk, tab: gr.Tab) -> None:
     def fill(current: str | None, names: list[str] | None, request: gr.Request) -> list[Any]:
         """What the address names, unless a person has chosen since."""
         chosen = current or dict(request.query_params).get("blind", "")
-        known = started_tests(studio)
-        found = chosen if chosen in [value for _, value in known] else None
-        return [gr.Dropdown(choices=known, value=found), blind_page(studio, found),
-                refreshed(run_choices(studio), names or [])]  # fmt: skip
+        found = chosen if chosen in [test.id for test in studio.blind_tests()] else None
+        runs = refreshed(run_choices(studio), names or [])
+        return [_tests(studio, found), blind_page(studio, found), runs]
 
     when(start.click, begin, [runs, pairs], [test, shown], problem)
     when(shown.click, press, [test], [shown], problem)
@@ -58,12 +58,13 @@ def build_blind(desk: Desk, tab: gr.Tab) -> None:
     desk.on_show(tab, fill, [test, runs], [test, shown, runs])
 
 
-def started_tests(studio: Studio) -> Choices:
-    """Tests that were started, the newest first."""
-    return [
+def _tests(studio: Studio, chosen: str | None) -> gr.Dropdown:
+    """Tests that were started, the newest first; hidden while there are none."""
+    choices = [
         (say("blind.label", runs=", ".join(test.runs), n=len(test.pairs)), test.id)
         for test in studio.blind_tests()
     ]
+    return gr.Dropdown(choices=choices, value=chosen, visible=bool(choices))
 
 
 def blind_page(studio: Studio, test_id: str | None) -> Markup:

@@ -84,7 +84,7 @@ def _holding(view: SubjectView, photo: PhotoView) -> Markup | None:
     if view.photos == [photo]:
         return None
     do = "hold_out" if photo in view.photos else "train_on"
-    return button(say(f"photo.{do}"), do, file=photo.file)
+    return button(say(f"photo.{do}"), do, file=photo.file, kind="quiet")
 
 
 def _caption(photo: PhotoView) -> list[Markup]:

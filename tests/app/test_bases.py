@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from app import gates
 from app.bases import list_bases, resolve
 from app.workspace import Workspace
 from trainer.config import ASSETS, SDXL_BASE
@@ -46,6 +51,55 @@ def test_what_the_hub_has_downloaded_is_told_apart(workspace: Workspace, empty_h
     assert states[SDXL_BASE] == states["someone/own-xl"] == "downloaded"
     assert "someone/flux" not in states
     assert resolve(workspace, "someone/own-xl") == "someone/own-xl"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """A stand-in on loopback: drawings are closed, the rest is open."""
+
+    def do_GET(self) -> None:
+        assert self.path.endswith("/auth-check")
+        if "animagine" in self.path:
+            self.send_response(403)
+            self.send_header("X-Error-Code", "GatedRepo")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """No lines among the tests'."""
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+        gates._asked.cache_clear()
+        yield
+        server.shutdown()
+        thread.join()
+    gates._asked.cache_clear()
+
+
+def test_a_base_that_asks_for_a_licence_says_so_once_the_hub_has_answered(
+    workspace: Workspace, hub: None
+) -> None:
+    states: dict[str, str] = {}
+    deadline = time.monotonic() + 60
+    while "gated" not in states.values() and time.monotonic() < deadline:
+        states = {choice.id: choice.state for choice in list_bases(workspace)}
+    assert states["cagliostrolab/animagine-xl-4.0"] == "gated"
+    assert states[SDXL_BASE] == "download"
+
+
+def test_without_the_hub_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    closed: set[str] = set()
+    gates._ask((SDXL_BASE,), closed)
+    assert closed == set()
 
 
 def test_a_checkpoint_of_ones_own_is_offered_and_resolves_to_its_file(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,15 +18,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+from app.workspace import Workspace
+
 ROOT = Path(__file__).parents[3]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update",
          "--disable-sync"]  # fmt: skip
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds for the page to answer, on a machine that has other work."""
-JOB_PATIENCE = 180_000
-"""For a job to end."""
+JOB_PATIENCE = 400_000
+"""For a job to get somewhere."""
+ENDED_BADLY = "failed|set aside|blocked|cancelled"
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,22 @@ class Person:
         return self.page.locator(".watch:visible")
 
     def wait_for_progress(self, words: str) -> None:
-        expect(self.watched.locator(".where")).to_contain_text(words, timeout=JOB_PATIENCE)
+        self._wait_for(f"running.*{words}|{ENDED_BADLY}")
+        expect(self.watched.locator(".job")).to_contain_text(words)
 
     def wait_until_done(self) -> None:
-        expect(self.watched.locator(".badge")).to_have_text("done", timeout=JOB_PATIENCE)
+        self._wait_for(f"done|{ENDED_BADLY}")
+        expect(self.watched.locator(".badge")).to_have_text("done")
+
+    def _wait_for(self, words: str) -> None:
+        """Wait with the patience for jobs, but no longer than until the job has ended."""
+        job = self.watched.locator(".job")
+        expect(job).to_contain_text(re.compile(words, re.DOTALL), timeout=JOB_PATIENCE)
+
+    def confirm(self, name: str) -> None:
+        """Press a button that asks back, and mean it."""
+        self.page.once("dialog", lambda dialog: dialog.accept())
+        self.press(name)
 
 
 def photos_of(kind: str) -> list[Path]:
@@ -129,12 +145,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(f"http://127.0.0.1:{port}/", workspace)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(120)
         log.close()
 
 
 def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):
@@ -163,12 +179,19 @@ def person(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iter
     """
     window = {"viewport": {"width": 1280, "height": 900}, **getattr(request, "param", {})}
     context = browser.new_context(**window)
+    context.set_default_timeout(PATIENCE)
     person = Person(context.new_page(), site)
     _note_faults(person)
     person.visit()
     yield person
     context.close()
     assert person.faults == []
+
+
+@pytest.fixture
+def workspace(site: Site) -> Workspace:
+    """That of the running studio: what a test makes in it, the page shows."""
+    return Workspace(site.workspace)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import tyro
 
 from app.auth import Access, new_password
 from app.jobs.engine import Queue
-from app.jobs.processes import ROOT, stop_on_signals
+from app.jobs.launched import LaunchedWorkers
+from app.jobs.processes import stop_on_signals
 from app.tokens import Tokens
 from app.workspace import Workspace
 from trainer.command_line import run_command
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import gradio as gr
 
 PASSWORD_VARIABLE = "DASHBOOTH_PASSWORD"
-GRACE_SECONDS = 60
-"""For a running job to save a checkpoint when the studio is stopped."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def launch(config: LaunchConfig) -> None:
         print(f"Password:  {password}   (shown this once)")
     sys.stdout.flush()
     try:
-        with Workers(config, workspace):
+        with LaunchedWorkers(workspace, config.slots, config.database):
             stop.wait()
     finally:
         page.close(verbose=False)
@@ -126,33 +124,6 @@ def serve(config: LaunchConfig, workspace: Workspace, queue: Queue, access: Acce
         **launch_options(),
     )
     return page
-
-
-class Workers:
-    """The workers of this machine, in a process group of their own: Ctrl-C reaches them through us,
-    and a killed web process leaves their jobs alone."""
-
-    def __init__(self, config: LaunchConfig, workspace: Workspace) -> None:
-        self._command = [sys.executable, "-m", "app.jobs.worker",
-                         "--workspace", str(workspace.root), "--slots", config.slots]  # fmt: skip
-        if config.database:
-            self._command += ["--database", config.database]
-        self._wanted = config.slots != "none"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Workers:
-        if self._wanted:
-            self._process = subprocess.Popen(self._command, cwd=ROOT, start_new_session=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
 
 
 def _password(config: LaunchConfig) -> tuple[str | None, bool]:

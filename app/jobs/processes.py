@@ -75,7 +75,12 @@ class ProcessName:
 
     @classmethod
     def own(cls) -> ProcessName:
-        return cls(_machine(), os.getpid(), psutil.Process().create_time())
+        return cls.of(psutil.Process())
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> ProcessName:
+        """Of a process on this machine."""
+        return cls(_machine(), process.pid, process.create_time())
 
     @classmethod
     def parse(cls, text: str) -> ProcessName:
@@ -87,15 +92,18 @@ class ProcessName:
 
     def known_dead(self) -> bool:
         """It ran on this machine and is no more; of other machines nothing is known."""
-        return self.machine == _machine() and self._process() is None
+        return self.machine == _machine() and self.find() is None
 
     def kill(self) -> None:
         """Kill it if it is on this machine and lives."""
-        if self.machine == _machine() and (process := self._process()) is not None:
+        if (process := self.find()) is not None:
             _kill(process)
             psutil.wait_procs([process], timeout=5)
 
-    def _process(self) -> psutil.Process | None:
+    def find(self) -> psutil.Process | None:
+        """The process, if it is on this machine and lives."""
+        if self.machine != _machine():
+            return None
         try:
             process = psutil.Process(self.pid)
             # The boot time that both are counted from may be corrected a little.

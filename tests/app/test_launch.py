@@ -47,7 +47,7 @@ def test_ctrl_c_stops_page_and_workers_and_leaves_no_process(start: Start) -> No
     assert not [process for process in family if process.is_running()]
 
 
-def test_a_killed_page_leaves_the_worker_and_the_next_launch_finds_it(
+def test_a_killed_page_leaves_the_worker_and_the_next_launch_takes_it_over(
     start: Start,
 ) -> None:
     first = start()
@@ -58,12 +58,28 @@ def test_a_killed_page_leaves_the_worker_and_the_next_launch_finds_it(
     first.process.wait()
     try:
         second = start()
+        _wait_for_worker(second)
         assert [row["pid"] for row in _workers(second)] == [before["pid"]]
+        assert second.stop(signal.SIGINT) == 0
+        assert "those of the launch before go on" in second.printed()
+        assert "error" not in second.printed()
+        assert not [worker for worker in workers if worker.is_running()]
     finally:
         for worker in workers:
             if worker.is_running():
                 worker.terminate()
         psutil.wait_procs(workers, timeout=30)
+
+
+def test_workers_left_behind_are_stopped_where_others_are_wanted(start: Start) -> None:
+    first = start()
+    _wait_for_worker(first)
+    left = psutil.Process(first.process.pid).children(recursive=True)
+    first.process.kill()
+    first.process.wait()
+    second = start("--slots", "2")
+    assert psutil.wait_procs(left, timeout=60)[1] == []
+    assert second.stop(signal.SIGINT) == 0 and "error" not in second.printed()
 
 
 def test_a_taken_port_is_said_so_before_anything_starts(tmp_path: Path) -> None:

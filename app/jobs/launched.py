@@ -6,6 +6,7 @@ killed leaves their jobs alone. The next one takes them over, and stops them whe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import sys
@@ -30,6 +31,8 @@ class LaunchedWorkers:
         if database:
             self._command += ["--database", database]
         self._wanted = slots != "none"
+        # Not the command itself: the address of a database may hold a password.
+        self._asked = hashlib.sha256("\0".join(self._command).encode()).hexdigest()
         self._mark = workspace.queue / f"launched-{socket.gethostname()}.json"
         self._process: psutil.Process | None = None
 
@@ -38,7 +41,7 @@ class LaunchedWorkers:
             self._process = self._left_behind() or self._start()
             names = {"launch": ProcessName.own(), "workers": ProcessName.of(self._process)}
             told = {name: str(process) for name, process in names.items()}
-            write_json(self._mark, {**told, "command": self._command})
+            write_json(self._mark, {**told, "asked": self._asked})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,7 +61,7 @@ class LaunchedWorkers:
         workers = ProcessName.parse(left["workers"]).find()
         if workers is None or not ProcessName.parse(left["launch"]).known_dead():
             return None
-        if left["command"] != self._command:
+        if left["asked"] != self._asked:
             _stop(workers)
             return None
         print("Workers:   those of the launch before go on", flush=True)

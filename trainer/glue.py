@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer.data.glue import DEMO_FOLDER, HUB, read_task, task_named
+from trainer.data.glue import DEMO_FOLDER, HUB, LabelledText, Split, read_task, task_named
 from trainer.journal import Watch
 from trainer.text.batches import draw, tokenise_sentences
 from trainer.text.finished import load_base
@@ -33,11 +33,10 @@ def resume(path: Path, watch: Watch | None = None) -> TextRun:
 
 
 def _gather(config: GlueConfig) -> Material:
-    task, seed = task_named(config.task), config.optim.seed
-    data = config.data or (str(DEMO_FOLDER) if task.name == "demo" else HUB)
-    rows = draw(read_task(data, task, "train"), config.examples, seed)
-    dev = read_task(data, task, "dev") if config.validation.every else []
-    held_out = draw(dev, config.validation.examples, seed)
+    rows = draw(read_rows(config, "train"), config.examples, config.optim.seed)
+    dev = read_rows(config, "dev") if config.validation.every else []
+    held_out = draw(dev, config.validation.examples, config.optim.seed)
+    config.validate_for(len(rows))
     text = load_base(config)
     return Material(
         text,
@@ -45,3 +44,10 @@ def _gather(config: GlueConfig) -> Material:
         tokenise_sentences(text.tokenizer, rows, config.max_length),
         tokenise_sentences(text.tokenizer, held_out, config.max_length),
     )
+
+
+def read_rows(config: GlueConfig, split: Split) -> list[LabelledText]:
+    """A split of the config's task, from where the config says."""
+    task = task_named(config.task)
+    data = config.data or (str(DEMO_FOLDER) if task.name == "demo" else HUB)
+    return read_task(data, task, split)

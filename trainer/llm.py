@@ -47,12 +47,12 @@ def _gather(config: LLMConfig) -> Material:
         raise ConfigError(
             f"--validation.examples {kept} leaves nothing to train on: there are {len(held_out)}."
         )
+    items = draw(items, config.examples, seed)
+    config.validate_for(len(items))
     text = load_base(config)
     return Material(
         text,
         AnswerLoss(text),
-        tokenise_instructions(
-            text.tokenizer, draw(items, config.examples, seed), config.style, config.max_length
-        ),
+        tokenise_instructions(text.tokenizer, items, config.style, config.max_length),
         tokenise_instructions(text.tokenizer, held_out, config.style, config.max_length),
     )

@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from trainer.adapters.schedule import LaunchReport
 from trainer.adapters.trainable import Trainable
 from trainer.errors import Interrupted, NonFiniteError
+from trainer.peers import ALONE, Peers
 from trainer.seeds import mix
 
 
@@ -127,6 +128,7 @@ def fit(
     config: FitConfig,
     hooks: Hooks,
     start: int = 0,
+    peers: Peers = ALONE,
 ) -> int:
     """Train from `start` steps done to `config.total_steps`, or until `finish`; the steps done.
 
@@ -138,16 +140,18 @@ def fit(
         began = time.perf_counter()
         torch.manual_seed(mix(config.seed, step))
         rate = _set_rates(trained.optimizer, config.rate_factor(step), schedule.lr_factor(step))
-        loss = _backward(task, step, trained)
+        loss = _backward(task, step, trained, peers)
         done = step + 1
         grad_norm = _update(trained, done, config.max_grad_norm)
         launch = schedule.after_step(done, trained.optimizer) or launch_at_start
         launch_at_start = None
+        if launch is not None:
+            peers.copy_from_first(trained.adapter.tensors().values())
         seconds = time.perf_counter() - began
         hooks.on_step(StepReport(done, config.total_steps, loss, grad_norm, rate, seconds, launch))
-        if hooks.finish():
+        if peers.any(hooks.finish()):
             return done
-        stopping = hooks.stop() and done < config.total_steps
+        stopping = peers.any(hooks.stop()) and done < config.total_steps
         if stopping or hooks.save_due(done):
             hooks.save(done)
         if stopping:
@@ -165,7 +169,7 @@ def _set_rates(optimizer: Optimizer, factor: float, first_factor: float) -> floa
     return rate
 
 
-def _backward(task: Task, step: int, trained: Trained) -> float:
+def _backward(task: Task, step: int, trained: Trained, peers: Peers) -> float:
     """Accumulate the gradient of the whole step; return its loss, without the method's penalty.
 
     The losses are read back once, after the last micro-batch: each reading would wait for a GPU.
@@ -176,16 +180,17 @@ def _backward(task: Task, step: int, trained: Trained) -> float:
         losses.append(part.loss.detach())
         shares.append(part.share)
         names.append(part.names)
-    if (penalty := trained.adapter.penalty()) is not None:
+    if peers.first and (penalty := trained.adapter.penalty()) is not None:
         _add_gradient(penalty, trained.scaler)
-    values: list[float] = torch.stack(losses).tolist()
+    peers.sum_gradients(trained.parameters())
+    values: list[float] = torch.stack(losses).tolist() if losses else []
     for value, examples in zip(values, names, strict=True):
         if not math.isfinite(value):
             raise NonFiniteError(
                 f"the loss is {value} at step {step + 1} on {', '.join(examples)}. Lower "
                 "--optim.learning-rate, or use --model.precision bf16 or fp32."
             )
-    return sum(value * share for value, share in zip(values, shares, strict=True))
+    return peers.sum(sum(value * share for value, share in zip(values, shares, strict=True)))
 
 
 def _add_gradient(loss: Tensor, scaler: GradScaler) -> None:

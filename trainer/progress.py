@@ -32,6 +32,8 @@ def progress(script: str, describe: Callable[[RunFolder], list[str]]) -> Iterato
                 stop=stop,
             )
         except Interrupted as stopped:
+            if bar.run is None:  # one of several processes, and not the one that talks
+                raise
             raise Interrupted(
                 f"{stopped}; everything is saved.\n"
                 f"Go on with: python trainer/{script} --resume {bar.run}"

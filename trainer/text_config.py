@@ -117,6 +117,11 @@ class TextConfig:
         warmup = self.optim.warmup
         return math.ceil(total_steps * warmup) if warmup < 1 else int(warmup)
 
+    def validate_for(self, examples: int) -> None:
+        """Check the adapter too, now that the number of steps is known; before a base is loaded."""
+        if self.instead is None:
+            self.adapter.validate(self.total_steps(examples))
+
     def validate(self) -> None:
         """Check what can be checked without data or base; raise one ConfigError with all."""
         faults = [*_range_faults(self), *_combination_faults(self)]

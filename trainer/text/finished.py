@@ -31,9 +31,7 @@ def open_text_run(path: Path) -> tuple[TextRun, TextModel]:
     if not run.status_file.exists():
         raise ArtifactError(f"{path} has not finished: go on with it by --resume {path}.")
     text = load_base(config)
-    method = build_method(
-        text.model, config.adapter, config.instead, head=frozenset(text.head), total_steps=0
-    )
+    method = build_method(text.model, config.adapter, config.instead, head=frozenset(text.head))
     restore_native(method, run.native, base_fingerprint=method.base_fingerprint())
     if text.head:
         load_head(text.head, run.head)

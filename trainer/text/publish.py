@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainer.adapters.attach import Adapter
 from trainer.adapters.checkpoint import save_native
+from trainer.adapters.peft_export import TaskType, write_peft
 from trainer.checkpoints import save_head
 from trainer.loop import Trained
+from trainer.text.load import TextModel
 from trainer.text_run import TextRun
 
 
@@ -19,13 +22,18 @@ class Published:
     head_parameters: int
 
 
-def publish(run: TextRun, trained: Trained, step: int) -> Published:
-    """Write native.safetensors, and the head where there is one."""
-    fingerprint = trained.base_fingerprint
-    save_native(trained.adapter, run.native, step=step, base_fingerprint=fingerprint)
-    if trained.head:
-        save_head(trained.head, run.head)
+def publish(run: TextRun, text: TextModel, trained: Trained, step: int) -> Published:
+    """Write native.safetensors, the head where there is one, and an adapter in PEFT's format."""
+    method, fingerprint = trained.adapter, trained.base_fingerprint
+    save_native(method, run.native, step=step, base_fingerprint=fingerprint)
+    if text.head:
+        save_head(text.head, run.head)
+    if isinstance(method, Adapter):
+        task_type: TaskType = "SEQ_CLS" if text.head else "CAUSAL_LM"
+        write_peft(
+            method, run.adapter, base=text.model.name_or_path, task_type=task_type, head=text.head
+        )
     return Published(
-        sum(parameter.numel() for parameter in trained.adapter.trainable_parameters()),
-        sum(parameter.numel() for parameter in trained.head.values()),
+        sum(parameter.numel() for parameter in method.trainable_parameters()),
+        sum(parameter.numel() for parameter in text.head.values()),
     )

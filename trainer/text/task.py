@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainer.loop import MicroLoss
+from trainer.peers import ALONE, Peers
 from trainer.text.batches import Batches, Example, collate, split
 from trainer.text.load import TextModel
 
@@ -31,21 +32,27 @@ class Objective(Protocol):
 
 
 class TextTask:
-    """A step's losses: one batch, cut into micro-batches, each weighing what it holds."""
+    """A step's losses: one batch, its share of it cut into parts, each weighing what it holds."""
 
     def __init__(
-        self, text: TextModel, objective: Objective, batches: Batches, micro_batch_size: int
+        self,
+        text: TextModel,
+        objective: Objective,
+        batches: Batches,
+        micro_batch_size: int,
+        peers: Peers = ALONE,
     ) -> None:
         self.text = text
         self.objective = objective
         self.batches = batches
         self.micro_batch_size = micro_batch_size
+        self.peers = peers
 
     def micro_losses(self, step: int) -> Iterator[MicroLoss]:
         batch = self.batches.of_step(step)
         whole = self.objective.parts(batch)
         self.text.model.train()
-        for part in split(batch, self.micro_batch_size):
+        for part in split(self.peers.share(batch), self.micro_batch_size):
             share = self.objective.parts(part) / whole
             names = tuple(example.name for example in part)
             yield MicroLoss(self.objective.loss(part), share, names)

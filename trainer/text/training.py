@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -17,13 +18,14 @@ from trainer.adapters.decomposition import DecompositionService, shared_decompos
 from trainer.adapters.schedule import LaunchSchedule, NoLaunch
 from trainer.adapters.trainable import Trainable
 from trainer.checkpoints import newest_checkpoint
-from trainer.device import precision_name
+from trainer.device import precision_name, resolve_device
 from trainer.errors import ArtifactError
 from trainer.files import write_json
 from trainer.journal import Journal, Watch
 from trainer.loop import FitConfig, Hooks, Schedule, Trained, fit
 from trainer.methods.build import build_method
 from trainer.optimizer import build_optimizer
+from trainer.peers import Peers, join
 from trainer.run import new_run_folder, require_new
 from trainer.text.batches import Batches, Example, collate
 from trainer.text.load import TextModel
@@ -55,6 +57,7 @@ class _Prepared:
     config: TextConfig
     method: Trainable
     total_steps: int
+    peers: Peers
 
 
 def train_text(
@@ -62,14 +65,11 @@ def train_text(
 ) -> TextRun:
     """Train from the start; `stem` begins the name of the run's folder."""
     config.validate()
-    require_new(config.run)
-    material = gather(config)
-    prepared = _prepare(material, config)
-    run = TextRun(config.run or new_run_folder(stem, config.workspace))
-    # `auto` as what it was here: directions belong to the weights in just that precision.
-    model = replace(config.model, precision=precision_name(material.text.dtype))
-    run.write_config(replace(config, model=model))
-    return _fit(run, prepared, watch)
+    peers = join(resolve_device(config.model.device))
+    if peers.first:
+        require_new(config.run)
+    prepared = _prepare(gather(config), config, peers)
+    return _fit(_new_run(prepared, stem), prepared, watch)
 
 
 def resume_text(
@@ -78,23 +78,34 @@ def resume_text(
     """Go on from the newest whole checkpoint, or from the start."""
     if run.status_file.exists():
         raise ArtifactError(f"{run.path} is finished. To train more, start a new run.")
-    return _fit(run, _prepare(gather(config), config), watch)
+    peers = join(resolve_device(config.model.device))
+    return _fit(run, _prepare(gather(config), config, peers), watch)
 
 
-def _prepare(material: Material, config: TextConfig) -> _Prepared:
-    """Put the method on; ConfigError where it does not fit the base or the number of steps."""
+def _prepare(material: Material, config: TextConfig, peers: Peers) -> _Prepared:
+    """Put the method on; ConfigError where it does not fit the base."""
     total_steps = config.total_steps(len(material.examples))
-    if config.instead is None:
-        config.adapter.validate(total_steps)
     text = material.text
     method = build_method(
         text.model,
         config.adapter,
         config.instead,
         head=frozenset(text.head),
-        total_steps=total_steps,
     )
-    return _Prepared(material, config, method, total_steps)
+    return _Prepared(material, config, method, total_steps, peers)
+
+
+def _new_run(prepared: _Prepared, stem: str) -> TextRun:
+    """The folder, with the config in it; the first process makes it."""
+    config, peers = prepared.config, prepared.peers
+    if not peers.first:
+        return TextRun(Path(peers.word_of_first("")))
+    run = TextRun(config.run or new_run_folder(stem, config.workspace))
+    # `auto` as what it was here: directions belong to the weights in just that precision.
+    model = replace(config.model, precision=precision_name(prepared.material.text.dtype))
+    run.write_config(replace(config, model=model))
+    peers.word_of_first(str(run.path))
+    return run
 
 
 def linear_with_warmup(step: int, *, warmup: int, total: int) -> float:
@@ -105,29 +116,33 @@ def linear_with_warmup(step: int, *, warmup: int, total: int) -> float:
 
 
 def _fit(run: TextRun, prepared: _Prepared, watch: Watch) -> TextRun:
-    config, total_steps = prepared.config, prepared.total_steps
+    config, total_steps, peers = prepared.config, prepared.total_steps, prepared.peers
     trained = _trained(prepared)
     start = _go_on(run, trained)
-    validation = _validation(prepared)
-    journal = Journal(run, trained, validation, config.checkpoint, watch, start, total_steps)
     with shared_decompositions(config.workspace) as decompositions:
         schedule = _schedule(prepared, decompositions)
-        watch.on_start(run, start, total_steps)
-        journal.before_first_step()
-        done = fit(
-            _task(prepared),
-            trained,
-            schedule,
-            _fit_config(config, total_steps),
-            Hooks(journal.on_step, journal.save, journal.save_due, watch.stop, watch.finish_now),
-            start,
-        )
-    journal.save(done)
-    watch.before_publish()
-    published = publish(run, trained, done)
-    status = {"state": "succeeded", "step": done, "total_steps": total_steps}
-    write_json(run.status_file, {**status, **vars(published)})
+        hooks = _hooks(run, prepared, trained, watch, start)
+        fitting = _fit_config(config, total_steps)
+        done = fit(_task(prepared), trained, schedule, fitting, hooks, start, peers)
+    if peers.first:
+        hooks.save(done)
+        watch.before_publish()
+        published = publish(run, prepared.material.text, trained, done)
+        status = {"state": "succeeded", "step": done, "total_steps": total_steps}
+        write_json(run.status_file, {**status, **vars(published)})
     return run
+
+
+def _hooks(run: TextRun, prepared: _Prepared, trained: Trained, watch: Watch, start: int) -> Hooks:
+    """The journal's; a process that is not the first writes nothing, and stops with the others."""
+    if not prepared.peers.first:
+        return Hooks(lambda report: None, lambda step: None, lambda step: False, watch.stop)
+    validation, total_steps = _validation(prepared), prepared.total_steps
+    keeping = prepared.config.checkpoint
+    journal = Journal(run, trained, validation, keeping, watch, start, total_steps)
+    watch.on_start(run, start, total_steps)
+    journal.before_first_step()
+    return Hooks(journal.on_step, journal.save, journal.save_due, watch.stop, watch.finish_now)
 
 
 def _trained(prepared: _Prepared) -> Trained:
@@ -159,7 +174,7 @@ def _task(prepared: _Prepared) -> TextTask:
     material, optim = prepared.material, prepared.config.optim
     batches = Batches(material.examples, optim.batch_size, optim.seed)
     micro_batch_size = optim.micro_batch_size or optim.batch_size
-    return TextTask(material.text, material.objective, batches, micro_batch_size)
+    return TextTask(material.text, material.objective, batches, micro_batch_size, prepared.peers)
 
 
 def _fit_config(config: TextConfig, total_steps: int) -> FitConfig:

@@ -1,0 +1,110 @@
+"""The presets are the tables of the paper, and print without a model."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from trainer import train_glue, train_llm
+from trainer.config_file import from_json, to_json
+from trainer.errors import ConfigError
+from trainer.text_config import GlueConfig, LLMConfig, TextConfig, TextOptimConfig
+from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset
+
+# Typed off Table 10, column by column: length, rate, epochs.
+TABLE_10 = """
+MNLI 256 5e-4 12    SST2 128 8e-4 24    COLA 64 8e-4 25     QQP 320 1e-3 5
+QNLI 512 5e-4 5     RTE 320 1.2e-3 50   MRPC 320 1e-3 30    STSB 128 5e-4 25
+""".split()
+COLUMNS = [TABLE_10[start : start + 4] for start in range(0, len(TABLE_10), 4)]
+# Table 8: rank, alpha, rate.
+TABLE_8 = {
+    "llama-7b": [(4, 8, 5e-4), (8, 16, 4e-4), (16, 32, 5e-4), (32, 64, 1e-4), (64, 128, 9e-5)],
+    "llama2-7b": [(16, 32, 2e-4), (32, 64, 1e-4)],
+    "llama3-8b": [(16, 32, 2e-4), (32, 64, 8e-5)],
+}
+
+
+@pytest.mark.parametrize(("task", "length", "rate", "epochs"), COLUMNS)
+@pytest.mark.parametrize("name", [name for name in get_args(GluePreset) if name != "demo"])
+def test_glue_presets_are_table_10(
+    name: GluePreset, task: str, length: str, rate: str, epochs: str
+) -> None:
+    config = glue_preset(name, task.lower())
+    assert (config.max_length, config.optim.epochs) == (int(length), int(epochs))
+    assert config.optim.learning_rate == float(rate)
+    assert (config.optim.batch_size, config.optim.warmup) == (32, 0.1)
+    assert (config.adapter.rank, config.adapter.alpha) in [(2, 4), (8, 16)]
+    assert config.base in name.join(["microsoft/", ""]) and config.base[10:] in name
+
+
+def test_llm_presets_are_table_8() -> None:
+    found = set(get_args(LLMPreset)) - {"demo"}
+    assert found == {f"{model}-r{row[0]}" for model, rows in TABLE_8.items() for row in rows}
+    for model, rows in TABLE_8.items():
+        for rank, alpha, rate in rows:
+            config = llm_preset(f"{model}-r{rank}")  # type: ignore[arg-type]
+            adapter, optim = config.adapter, config.optim
+            assert (adapter.rank, adapter.alpha, adapter.dropout) == (rank, alpha, 0.05)
+            assert adapter.target_modules == ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
+            assert optim.learning_rate == pytest.approx(rate)
+            assert (optim.batch_size, optim.warmup, optim.epochs) == (16, 100, 3)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [glue_preset(name) for name in get_args(GluePreset)]
+    + [llm_preset(name) for name in get_args(LLMPreset)],
+)
+def test_every_preset_is_valid_and_survives_json(config: TextConfig) -> None:
+    config.validate()
+    assert from_json(json.loads(json.dumps(to_json(config))), type(config)()) == config
+
+
+def test_a_task_that_is_not_in_the_table_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"wnli.*Table 10.*stsb"):
+        glue_preset("deberta-v3-base-r2", "wnli")
+
+
+def test_no_flags_mean_the_demo() -> None:
+    assert train_glue.parse([]).settings == glue_preset("demo")
+    assert train_llm.parse([]).settings == llm_preset("demo")
+
+
+def test_a_recipe_is_printed_whole_without_loading_anything(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ["--preset", "deberta-v3-large-r2", "--task", "rte", "--adapter.method", "lora"]
+    assert train_glue.main([*flags, "--print-recipe"]) == 0
+    config = from_json(json.loads(capsys.readouterr().out), GlueConfig())
+    assert (config.task, config.adapter.method, config.optim.epochs) == ("rte", "lora", 50)
+    assert train_llm.main(["--preset", "llama3-8b-r32", "--print-recipe"]) == 0
+    assert from_json(json.loads(capsys.readouterr().out), LLMConfig()) == llm_preset(
+        "llama3-8b-r32"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "says"),
+    [
+        (train_glue, ["--task", "wnli"], "wnli"),
+        (train_glue, ["--data", "/nowhere", "--task", "rte"], "/nowhere"),
+        (train_glue, ["--optim.steps", "0"], "--optim.steps"),
+        (train_glue, ["--resume", "/nowhere"], "/nowhere"),
+        (train_llm, ["--data", "/nowhere.json"], "/nowhere.json"),
+        (train_llm, ["--base", "/nowhere"], "/nowhere"),
+        (train_llm, ["--adapter.rank", "0"], "--adapter.rank"),
+    ],
+)
+def test_a_users_mistake_is_a_message_and_exit_code_2(
+    command: object, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(arguments) == 2  # type: ignore[attr-defined]
+    assert says in capsys.readouterr().err
+
+
+def test_warm_up_is_steps_or_a_share_rounded_up() -> None:
+    share, steps = (GlueConfig(optim=TextOptimConfig(warmup=warmup)) for warmup in (0.1, 100))
+    assert (share.warmup_steps(101), steps.warmup_steps(5000)) == (11, 100)

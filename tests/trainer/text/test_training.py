@@ -1,0 +1,157 @@
+"""Both recipes on text: one loop, one launch, exact resume, and a run that opens again."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import get_linear_schedule_with_warmup
+
+from trainer import glue, llm
+from trainer.errors import ArtifactError, ConfigError, Interrupted
+from trainer.journal import Watch
+from trainer.loop import StepReport
+from trainer.text.batches import collate, tokenise_sentences
+from trainer.text.finished import load_base, open_text_run
+from trainer.text.training import linear_with_warmup
+from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
+from trainer.text_run import TextRun
+
+STEPS, LAUNCH = 6, 3  # as in conftest
+AnyConfig = GlueConfig | LLMConfig
+
+
+def train(config: AnyConfig, watch: Watch | None = None) -> TextRun:
+    if isinstance(config, GlueConfig):
+        return glue.train(config, watch)
+    return llm.train(config, watch)
+
+
+def resume(config: AnyConfig, path: Path) -> TextRun:
+    return (glue if isinstance(config, GlueConfig) else llm).resume(path)
+
+
+def stop_after(step: int) -> Watch:
+    seen: list[int] = []
+
+    def on_step(report: StepReport) -> None:
+        seen.append(report.step)
+
+    return Watch(on_step=on_step, stop=lambda: bool(seen) and seen[-1] >= step)
+
+
+def losses(run: TextRun) -> list[float]:
+    return [row["loss"] for row in run.metric_rows() if row["kind"] == "step"]
+
+
+def trained(run: TextRun) -> dict[str, torch.Tensor]:
+    head = load_file(run.head) if run.head.exists() else {}
+    return {**load_file(run.native), **head}
+
+
+def test_k_steps_and_the_rest_are_bitwise_one_straight_run(
+    text_config: AnyConfig, tmp_path: Path
+) -> None:
+    straight = train(text_config)
+    for k in (LAUNCH - 1, LAUNCH, LAUNCH + 1):
+        run = tmp_path / f"stopped-{k}"
+        with pytest.raises(Interrupted, match=f"after step {k} of {STEPS}"):
+            train(replace(text_config, run=run), stop_after(k))
+        again = resume(text_config, run)
+        assert losses(again) == losses(straight)
+        one, other = trained(again), trained(straight)
+        assert one.keys() == other.keys()
+        assert [key for key in one if not torch.equal(one[key], other[key])] == []
+
+
+def test_it_launches_where_asked_without_a_jump(text_config: AnyConfig) -> None:
+    run = train(text_config)
+    [row] = [row for row in run.metric_rows() if row["kind"] == "launch"]
+    assert row["step"] == LAUNCH and row["plain"] == []
+    assert row["probe_difference"] == 0
+    assert row["layers"] == (12 if isinstance(text_config, GlueConfig) else 10)
+
+
+def test_a_finished_run_opens_as_it_was_trained_and_so_does_its_peft_adapter(
+    glue_config: GlueConfig,
+) -> None:
+    run, text = open_text_run(train(glue_config).path)
+    rows = tokenise_sentences(text.tokenizer, glue.read_rows(glue_config, "dev")[:5], 32)
+    told = collate(text.tokenizer, rows, text.device)
+    base = load_base(glue_config).model
+    with torch.no_grad():
+        ours, plain = text.model(**told).logits, base(**told).logits
+        theirs = PeftModel.from_pretrained(base, run.adapter).eval()(**told).logits
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    assert not torch.allclose(ours, plain, atol=1e-3)
+
+
+def test_the_validation_loss_stands_in_the_metrics_and_changes_nothing(
+    text_config: AnyConfig,
+) -> None:
+    told: list[tuple[int, float]] = []
+    looked = replace(text_config, validation=ValidationConfig(every=3, examples=10))
+    if isinstance(looked, LLMConfig):  # whose held-out items are missing from its training set
+        looked = replace(looked, examples=None)
+        text_config = looked
+    run = train(looked, Watch(on_validation=lambda step, loss: told.append((step, loss))))
+    rows = [row for row in run.metric_rows() if row["kind"] == "validation"]
+    assert [(row["step"], row["loss"]) for row in rows] == told
+    assert [row["step"] for row in rows] == [0, 3, 6] and {row["examples"] for row in rows} == {10}
+    if isinstance(text_config, GlueConfig):
+        assert losses(run) == losses(train(text_config))
+
+
+@pytest.mark.parametrize(("warmup", "total"), [(0, 7), (3, 10), (10, 10), (12, 10)])
+def test_the_rate_is_that_of_transformers_linear_schedule(warmup: int, total: int) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = get_linear_schedule_with_warmup(optimizer, warmup, total)
+    ours = functools.partial(linear_with_warmup, warmup=warmup, total=total)
+    for step in range(total):
+        assert ours(step) == pytest.approx(theirs.get_last_lr()[0])
+        optimizer.step()
+        theirs.step()
+
+
+def test_every_group_has_its_own_rate_under_one_schedule(glue_config: GlueConfig) -> None:
+    optim = replace(glue_config.optim, head_learning_rate=5e-2)
+    run = train(replace(glue_config, optim=optim))
+    rates = [row["learning_rate"] for row in run.metric_rows() if row["kind"] == "step"]
+    assert rates == pytest.approx([0, 0.005, 0.01, 0.0075, 0.005, 0.0025])
+
+
+@pytest.mark.parametrize("instead", ["full", "bitfit"])
+def test_a_method_of_comparison_resumes_exactly_too(
+    glue_config: GlueConfig, tmp_path: Path, instead: Any
+) -> None:
+    config = replace(glue_config, instead=instead)
+    straight, run = train(config), tmp_path / "stopped"
+    with pytest.raises(Interrupted):
+        train(replace(config, run=run), stop_after(2))
+    again = resume(config, run)
+    assert losses(again) == losses(straight)
+    assert all(torch.equal(a, trained(straight)[key]) for key, a in trained(again).items())
+
+
+def test_nothing_is_written_where_the_adapter_does_not_fit(
+    text_config: AnyConfig, tmp_path: Path
+) -> None:
+    wrong = replace(text_config.adapter, target_modules=("to_q",))
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match="to_q"):
+        train(replace(text_config, adapter=wrong, run=run))
+    assert not run.exists()
+
+
+def test_a_run_of_the_other_recipe_is_named(llm_config: LLMConfig, glue_config: GlueConfig) -> None:
+    run = train(replace(glue_config, optim=replace(glue_config.optim, steps=4)))
+    with pytest.raises(ArtifactError, match="is finished"):
+        glue.resume(run.path)
+    with pytest.raises(ArtifactError, match="GLUE"):
+        llm.resume(run.path)

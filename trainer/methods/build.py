@@ -23,7 +23,6 @@ def build_method(
     instead: Instead | None,
     *,
     head: frozenset[str] = frozenset(),
-    total_steps: int,
 ) -> Trainable:
     """Put a fresh adapter, or the method that stands in its place, on a frozen model.
 
@@ -31,9 +30,7 @@ def build_method(
     Raises ConfigError, before anything is changed.
     """
     if instead is None:
-        adapter = attach(model, config)
-        adapter.plan(total_steps)
-        return adapter
+        return attach(model, config)
     fingerprint = base_fingerprint(_modules_but(model, head))
     return PlacedMethod(instead, config, _place(model, config, instead, head), fingerprint)
 

@@ -36,7 +36,7 @@ def config(zoo: Any, kind: str, **changes: Any) -> AdapterConfig:
 def placed(zoo: Any, instead: Instead, kind: str, **changes: Any) -> tuple[nn.Module, Trainable]:
     model = getattr(zoo, kind)()
     head = zoo.bert_head if kind == "bert" else frozenset()
-    method = build_method(model, config(zoo, kind, **changes), instead, head=head, total_steps=5)
+    method = build_method(model, config(zoo, kind, **changes), instead, head=head)
     return model, method
 
 
@@ -151,7 +151,7 @@ def test_the_count_of_trained_numbers_is_the_formulas(
 def test_pefts_lora_is_our_lora_from_the_same_start(zoo: Any) -> None:
     theirs, method = placed(zoo, "peft-lora", "llama")
     ours = zoo.llama()
-    adapter = build_method(ours, config(zoo, "llama"), None, total_steps=5)
+    adapter = build_method(ours, config(zoo, "llama"), None)
     starts = method.tensors()
     for key, tensor in adapter.tensors().items():
         path, _, name = key.rpartition(".")
@@ -195,13 +195,13 @@ def test_the_bases_own_weights_are_not_trained_in_half_precision(
     zoo: Any, instead: Instead
 ) -> None:
     with pytest.raises(ConfigError, match="use --model.precision fp32"):
-        build_method(zoo.bert().bfloat16(), config(zoo, "bert"), instead, total_steps=5)
+        build_method(zoo.bert().bfloat16(), config(zoo, "bert"), instead)
 
 
 @pytest.mark.parametrize("instead", ["ssl", "ssb", "spectral", "peft-lora", "dora", "prefix"])
 def test_on_a_half_precision_base_what_is_trained_stays_fp32(zoo: Any, instead: Instead) -> None:
     model = zoo.llama().bfloat16()
-    method = build_method(model, config(zoo, "llama"), instead, total_steps=5)
+    method = build_method(model, config(zoo, "llama"), instead)
     assert {p.dtype for p in method.trainable_parameters()} == {torch.float32}
     train(zoo, model, method, 1)
     assert zoo.logits(model).dtype == torch.bfloat16

@@ -22,7 +22,7 @@ def linear(out: int, in_: int, bias: bool = True) -> nn.Sequential:
 def randomised(model: nn.Module, instead: Any, **changes: Any) -> dict[str, Tensor]:
     """The trained tensors, filled with numbers, by their last name."""
     config = AdapterConfig(method="lora", target_modules=("0",), **changes)
-    method = build_method(model, config, instead, total_steps=5)
+    method = build_method(model, config, instead)
     for parameter in method.trainable_parameters():
         parameter.data.normal_()
     return {key.rpartition(".")[2]: tensor.detach() for key, tensor in method.tensors().items()}
@@ -61,7 +61,7 @@ def test_spectral_turns_the_largest_singular_vectors(out: int, in_: int) -> None
 def test_a_prefix_writes_on_in_generation_as_it_reads_in_one_piece(zoo: Any) -> None:
     model = zoo.llama()
     config = AdapterConfig(method="lora", target_modules=zoo.llama_targets)
-    build_method(model, config, "prefix", total_steps=5)
+    build_method(model, config, "prefix")
     ids = zoo.tokens(rows=2)
     ids[1, :2] = 0
     mask = (ids != 0).long()

@@ -40,7 +40,7 @@ def table(scores: dict[str, Any]) -> str:
     for scorer in scores["scorers"]:
         if scorer["available"]:
             rows = [HEADER, *_cells(scores, scorer["name"])]
-            blocks.append("\n".join([f"  {scorer['name']}", *_aligned(rows)]))
+            blocks.append("\n".join([f"  {scorer['name']}", *aligned(rows)]))
         else:
             blocks.append(f"  {scorer['name']}\n    unavailable: {scorer['reason']}")
     blocks.append("\n".join(f"  {line}" for line in LEGEND))
@@ -101,7 +101,7 @@ def _number(score: dict[str, Any] | None, signed: bool = False) -> str:
     return f"{text} [{100 * score['low']:{sign}.1f}, {100 * score['high']:{sign}.1f}]"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
     return ["    " + "  ".join(cells).rstrip() for cells in padded]

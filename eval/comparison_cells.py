@@ -1,0 +1,119 @@
+"""The cells of a comparison: each is trained and scored once, in a process of its own.
+
+Own processes, so that a cell's memory is its own. A lock beside each folder keeps two calls off one
+cell; it falls with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from types import ModuleType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from eval.comparison_config import Recipe
+from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense
+from eval.score_glue import ScoreGlueConfig, score_glue
+from trainer import glue, llm
+from trainer.errors import ConfigError, Interrupted
+from trainer.files import write_json
+from trainer.journal import Watch
+from trainer.stopping import stop_on_signals
+from trainer.text_config import GlueConfig
+from trainer.text_run import TextRun
+
+Numbers = dict[str, Any]
+_stop: Event | None = None  # in a cell's process: whether to save and end
+
+
+def cell_scores(settings: Recipe, test_items: int | None) -> Numbers | None:
+    """Every measure of a cell, made now if it is not there; None while another call makes it."""
+    return once("cell.json", settings, _score_cell, settings, test_items)
+
+
+def once(
+    name: str, settings: Recipe, make: Callable[..., Numbers], *arguments: object
+) -> Numbers | None:
+    """What that file in the cell's folder holds, or what `make` in its own process puts there.
+
+    None while another call is at it. Raises ConfigError where the folder has other settings, and
+    Interrupted after a signal, with everything saved.
+    """
+    assert settings.run is not None
+    _require_same(settings)
+    file, lock = settings.run / name, settings.run.with_name(f"{settings.run.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            if not file.exists():
+                write_json(file, _alone(make, *arguments))
+    except Timeout:
+        return None
+    values: Numbers = json.loads(file.read_text("utf-8"))
+    return values
+
+
+def _require_same(settings: Recipe) -> None:
+    """ConfigError where the folder holds a cell of other settings, which would spoil the table."""
+    assert settings.run is not None
+    run = TextRun(settings.run)
+    if run.config_file.exists() and replace(run.read_config(), model=settings.model) != settings:
+        raise ConfigError(
+            f"{run.path} was trained with other settings. Give another --out, or delete it."
+        )
+
+
+def _alone(make: Callable[..., Numbers], *arguments: object) -> Numbers:
+    """`make(*arguments)` in a fresh process; Interrupted after a signal, with everything saved."""
+    context = get_context("spawn")
+    stop = context.Event()
+    pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(stop,))
+    with pool, stop_on_signals() as asked:
+        future = pool.submit(make, *arguments)
+        while wait([future], timeout=0.5).not_done:
+            if asked():
+                stop.set()
+        found = future.result()
+    if asked():
+        raise Interrupted("stopped; everything is saved")
+    return found
+
+
+def _begin(stop: Event) -> None:
+    """In a cell's process: Ctrl-C reaches both, and the other one passes it on."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def trained(settings: Recipe) -> TextRun:
+    """The finished run with these settings: trained from the start, or gone on with."""
+    assert settings.run is not None
+    run = TextRun(settings.run)
+    if run.status_file.exists():
+        return run
+    recipe: ModuleType = glue if isinstance(settings, GlueConfig) else llm
+    watch = Watch(stop=_stop.is_set) if _stop else Watch()
+    found: TextRun = (
+        recipe.resume(run.path, watch)
+        if run.config_file.exists()
+        else recipe.train(settings, watch)
+    )
+    return found
+
+
+def _score_cell(settings: Recipe, test_items: int | None) -> Numbers:
+    run = trained(settings)
+    if isinstance(settings, GlueConfig):
+        scores = score_glue(ScoreGlueConfig(run.path))["scores"]
+        return {name: score["value"] for name, score in scores.items()}
+    asked = ScoreCommonsenseConfig(run.path, items=test_items, base=False)
+    sets = score_commonsense(asked)["sets"]
+    return {name: found["accuracy"]["value"] for name, found in sets.items()}

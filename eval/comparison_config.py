@@ -1,0 +1,165 @@
+"""What a comparison of methods is told, and what each of its cells is trained by. No torch.
+
+A cell is one method with one seed. Every cell has the same base, data, steps and batch; its rate is
+the better of two, tried on a tenth of the training set with one seed, for every method alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from trainer.adapters.config import AdapterConfig, Direction, Method
+from trainer.config_file import read_config
+from trainer.errors import ConfigError
+from trainer.methods.config import Instead
+from trainer.run import WORKSPACE
+from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
+from trainer.text_presets import glue_preset, llm_preset
+
+Recipe = GlueConfig | LLMConfig
+COMMONSENSE = "commonsense"
+VARIANTS: dict[str, dict[str, Any]] = {
+    "milora": {"method": "lora-init", "direction": "bottom", "prelaunch_steps": 0},
+}
+"""Methods that are the core's with certain settings."""
+RATES: dict[str, tuple[float, float]] = {
+    "full": (2e-5, 1e-4),
+    "bitfit": (1e-3, 5e-3),
+    "ssl": (2e-3, 1e-2),
+    "ssb": (2e-3, 1e-2),
+    "ia3": (2e-3, 1e-2),
+    "prefix": (1e-3, 1e-2),
+}
+"""Learning rates to try. Few numbers need longer steps, all weights shorter ones."""
+LOW_RANK_RATES = (5e-4, 2e-3)
+"""Of every method with low-rank factors, ours and others'."""
+CHOOSING_SHARE, CHOOSING_SEED, HELD_OUT = 10, 0, 500
+"""A tenth of the training set to choose a rate on; judged on so many rows of the rest."""
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """Train and score methods on one task at one budget, over seeds: a table.
+
+    What is finished is kept, what is half done goes on where it stood; several calls, on machines
+    that share the folder, fill one table.
+    """
+
+    task: str = "demo"
+    """A task of GLUE (cola, sst2, mrpc, rte, stsb, qqp, mnli, qnli, demo), or commonsense."""
+    methods: tuple[str, ...] = (
+        "lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-restart",
+    )  # fmt: skip
+    """Any of --adapter.method and --instead of the trainers, milora, and a method of the core with
+    other directions as method:direction, like lora-dash:bottom."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Of the head, the order of examples, dropout and the adapter's start."""
+    rates: tuple[float, ...] = ()
+    """Learning rates to choose from. Unset: two for the kind of method (eval/comparison_config)."""
+    steps: int = 300
+    """Optimizer steps of every cell; a third of them to choose a rate."""
+    batch_size: int = 32
+    """Examples in every optimizer step."""
+    rank: int = 8
+    """Of every method that has one; alpha is twice that."""
+    base: str | None = None
+    """Hub id, folder, minilm or smollm2. Unset: the demo's."""
+    data: str | None = None
+    """Folder, file or hub id, as the trainers take it. Unset: the demo's, or GLUE from the hub."""
+    examples: int | None = None
+    """Train on so many. Unset: on all."""
+    test_items: int | None = None
+    """Score the first so many items of commonsense. Unset: all."""
+    config: Path | None = None
+    """JSON file with more values of the trainer's, like a run's config.json."""
+    out: Path | None = None
+    """Folder for cells and table. Unset: <workspace>/comparisons/<task>."""
+
+    def validate(self) -> None:
+        """Raise one ConfigError with every fault in it."""
+        faults = [*(fault for name in self.methods if (fault := _fault(name)))]
+        if not (self.methods and self.seeds):
+            faults.append("--methods and --seeds need at least one each.")
+        if self.steps < 15:
+            faults.append(
+                f"--steps is {self.steps}; the third that chooses rates needs 5, give 15."
+            )
+        if faults:
+            raise ConfigError("\n".join(faults))
+
+    @property
+    def folder(self) -> Path:
+        """Where cells and table lie."""
+        return self.out or WORKSPACE / "comparisons" / self.task
+
+    def rates_of(self, name: str) -> tuple[float, ...]:
+        """The rates to choose from for one method."""
+        return self.rates or RATES.get(name, LOW_RANK_RATES)
+
+    def recipe(self) -> Recipe:
+        """What all cells have in common."""
+        start: Recipe
+        start = llm_preset("demo") if self.task == COMMONSENSE else glue_preset("demo", self.task)
+        if self.config is not None:
+            start = read_config(self.config, start)
+        return replace(
+            start,
+            base=self.base or start.base,
+            data=self.data or start.data,
+            examples=self.examples,
+            workspace=self.folder,
+            adapter=replace(start.adapter, rank=self.rank, alpha=2 * self.rank),
+            optim=replace(start.optim, steps=self.steps, batch_size=self.batch_size),
+            validation=ValidationConfig(every=0),
+        )
+
+    def cell(self, name: str, rate: float, seed: int) -> Recipe:
+        """The settings of one method with one seed."""
+        found = _with_method(self.recipe(), name, rate, seed)
+        return replace(found, run=self.folder / "cells" / f"{_slug(name)}-{seed}")
+
+    def trial(self, name: str, rate: float, examples: int) -> Recipe:
+        """The settings of one method with one rate to try, on that many examples."""
+        found = _with_method(self.recipe(), name, rate, CHOOSING_SEED)
+        return replace(
+            found,
+            run=self.folder / "choosing" / f"{_slug(name)}-{rate:g}",
+            examples=examples,
+            optim=replace(found.optim, steps=self.steps // 3),
+        )
+
+
+def _with_method(recipe: Recipe, name: str, rate: float, seed: int) -> Recipe:
+    optim = replace(recipe.optim, learning_rate=rate, seed=seed)
+    adapter, instead = method_of(name, replace(recipe.adapter, seed=seed))
+    return replace(recipe, optim=optim, adapter=adapter, instead=instead)
+
+
+def method_of(name: str, adapter: AdapterConfig) -> tuple[AdapterConfig, Instead | None]:
+    """The adapter's settings for a name that `--methods` takes, and what stands in its place."""
+    for instead in get_args(Instead):
+        if name == instead:
+            return adapter, instead
+    method, _, direction = name.partition(":")
+    changes = dict(VARIANTS.get(method, {"method": method}))
+    if direction:
+        changes["direction"] = direction
+    return replace(adapter, **changes), None
+
+
+def _fault(name: str) -> str | None:
+    method, _, direction = name.partition(":")
+    core = (*get_args(Method), *VARIANTS)
+    fits = method in core if not direction else method in get_args(Method)
+    if name in get_args(Instead) or (fits and direction in ("", *get_args(Direction))):
+        return None
+    return (
+        f"--methods {name}: possible are {', '.join((*core, *get_args(Instead)))}, and for the "
+        f"core's a direction behind a colon: {', '.join(get_args(Direction))}."
+    )
+
+
+def _slug(name: str) -> str:
+    return name.replace(":", "-")

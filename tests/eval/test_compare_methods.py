@@ -1,0 +1,211 @@
+"""Promises of the comparison of methods, on tiny real models; most cells stay in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import pytest
+
+from eval import comparison_cells, rate_choice
+from eval.compare_methods import compare_methods, table
+from eval.comparison_cells import trained
+from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
+from trainer.adapters.config import AdapterConfig
+from trainer.errors import ConfigError, NonFiniteError
+from trainer.run import RunFolder
+from trainer.text_run import TextRun
+
+
+def asked(bert: Path, out: Path, **changes: Any) -> ComparisonConfig:
+    values = {
+        "methods": ("lora", "ssl"), "seeds": (0, 1), "steps": 15, "batch_size": 8, "rank": 2,
+        "base": str(bert), "examples": 40, "out": out, **changes,
+    }  # fmt: skip
+    return ComparisonConfig(task="demo", **values)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Cells without a process of their own, which takes seconds; the runs made, in order."""
+    made: list[str] = []
+
+    def alone(make: Callable[..., Any], *arguments: Any) -> Any:
+        made.append(arguments[0].run.name)
+        return make(*arguments)
+
+    monkeypatch.setattr(comparison_cells, "_alone", alone)
+    return made
+
+
+def test_a_table_has_every_method_over_every_seed(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    record = compare_methods(asked(bert, tmp_path))
+    assert record == json.loads((tmp_path / "comparison.json").read_text("utf-8"))
+    for row, name in zip(record["methods"], ("lora", "ssl"), strict=True):
+        assert row["method"] == name and row["open"] == []
+        assert [cell["seed"] for cell in row["cells"]] == [0, 1]
+        for cell in row["cells"]:
+            run = TextRun(tmp_path / "cells" / cell["run"])
+            config = run.glue_config()
+            assert (config.method, config.optim.seed, config.adapter.seed) == (
+                name, cell["seed"], cell["seed"],
+            )  # fmt: skip
+            assert config.optim.learning_rate == row["learning_rate"]
+            scores = json.loads(run.scores.read_text("utf-8"))["scores"]
+            assert cell["scores"] == {key: score["value"] for key, score in scores.items()}
+            assert cell["seconds"] > 0 and cell["memory_gib"] > 0
+    # 2 layers: query, key, value, attention output 24 x 24; intermediate 40 x 24, output 24 x 40
+    sides = 2 * (4 * (24 + 24) + 2 * (24 + 40))
+    assert [row["cells"][0]["parameters"] for row in record["methods"]] == [
+        2 * sides, 2 * (4 * 24 + 24 + 40),
+    ]  # fmt: skip
+    values = [100 * cell["scores"]["accuracy"] for cell in record["methods"][0]["cells"]]
+    assert f"{fmean(values):.1f} ± {stdev(values):.1f}" in table(record)
+
+
+def test_the_rate_is_chosen_on_rows_of_the_training_set_that_no_trial_has_seen(
+    bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = asked(bert, tmp_path, methods=("lora",), seeds=(3,), rates=(1e-6, 3e-2))
+    record = compare_methods(config)
+    assert here == ["lora-1e-06", "lora-0.03", "lora-3"]
+    losses = {float(rate): loss for rate, loss in record["methods"][0]["held_out_loss"].items()}
+    assert record["methods"][0]["learning_rate"] == min(losses, key=losses.__getitem__)
+    trial = TextRun(tmp_path / "choosing" / "lora-0.03").glue_config()
+    assert (trial.examples, trial.optim.steps, trial.optim.seed) == (4, 5, 0)
+    everything = rate_choice._sentences(trial)
+    drawn = rate_choice.draw(everything, 4, 0)
+    rest = rate_choice.hold_out(everything, 4, 0)[0]
+    assert len(rest) + len(drawn) == len(everything)
+    assert not {row.texts for row in rest} & {row.texts for row in drawn}
+
+
+def test_the_same_command_makes_only_what_is_missing(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    first = compare_methods(asked(bert, tmp_path, methods=("ssl",), rates=(1e-2,)))
+    here.clear()
+    more = asked(bert, tmp_path, methods=("ssl", "lora"), rates=(1e-2,))
+    record = compare_methods(more)
+    assert here == ["lora-0.01", "lora-0", "lora-1"]
+    assert record["methods"][0] == first["methods"][0]
+
+
+def test_a_cell_that_was_stopped_goes_on_where_it_stood(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    config = asked(bert, tmp_path / "a", methods=("lora",), seeds=(0,), rates=(1e-2,))
+    straight = compare_methods(config)["methods"][0]["cells"][0]["scores"]
+
+    config = replace(config, out=tmp_path / "b")
+    settings = config.cell("lora", 1e-2, 0)
+    steps: list[int] = []
+    watch = comparison_cells.Watch(
+        on_step=lambda report: steps.append(report.step), stop=lambda: len(steps) == 7
+    )
+    with pytest.raises(comparison_cells.Interrupted):
+        comparison_cells.glue.train(settings, watch)
+    again = compare_methods(config)["methods"][0]["cells"][0]
+    assert again["scores"] == straight
+    rows = RunFolder(tmp_path / "b" / "cells" / again["run"]).metric_rows()
+    attempts = {row["step"]: row["attempt"] for row in rows if row["kind"] == "step"}
+    assert attempts == {step: 1 if step <= 7 else 2 for step in range(1, 16)}
+
+
+def test_cells_of_other_settings_are_not_mixed_in(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    compare_methods(asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,)))
+    other = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,), steps=18)
+    record = compare_methods(other)
+    assert "was trained with other settings" in record["methods"][0]["failed"]
+
+
+def test_a_method_that_cannot_be_is_named_and_the_others_go_on(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    config = asked(bert, tmp_path, methods=("prefix", "ssl"), seeds=(0,), rates=(1e-2,))
+    record = compare_methods(config)
+    assert "causal language models" in record["methods"][0]["failed"]
+    assert len(record["methods"][1]["cells"]) == 1
+    assert "prefix: --instead prefix is for" in table(record)
+
+
+def test_a_rate_that_diverges_loses(
+    bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(settings: Any) -> Any:
+        if settings.optim.learning_rate == 1e-3:
+            raise NonFiniteError("the loss is nan")
+        return trained(settings)
+
+    monkeypatch.setattr(rate_choice, "trained", diverging)
+    config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-3, 1e-2))
+    row = compare_methods(config)["methods"][0]
+    assert row["held_out_loss"]["0.001"] == "diverged" and row["learning_rate"] == 1e-2
+
+
+def test_a_cell_that_another_call_is_at_is_left_to_it(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    config = asked(bert, tmp_path, methods=("ssl",), rates=(1e-2,))
+    (tmp_path / "cells").mkdir()
+    with comparison_cells.FileLock(tmp_path / "cells" / "ssl-1.lock"):
+        record = compare_methods(config)
+    assert record["methods"][0]["open"] == [1]
+    assert "another call is at seed 1" in table(record)
+    assert compare_methods(config)["methods"][0]["open"] == []
+
+
+def test_a_language_model_is_compared_by_the_likelihood_of_answers(
+    llama: Path, tmp_path: Path, here: list[str]
+) -> None:
+    config = replace(
+        asked(llama, tmp_path, methods=("prefix",), seeds=(0,), rates=(1e-2,)),
+        task="commonsense", test_items=10,
+    )  # fmt: skip
+    cell = compare_methods(config)["methods"][0]["cells"][0]
+    assert list(cell["scores"]) == ["commonsense_demo"]
+    assert 0 <= cell["scores"]["commonsense_demo"] <= 1
+
+
+def test_a_cell_has_a_process_of_its_own(bert: Path, tmp_path: Path) -> None:
+    config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,))
+    settings = config.cell("ssl", 1e-2, 0)
+    scores = comparison_cells.cell_scores(settings, None)
+    assert scores is not None and 0 <= scores["accuracy"] <= 1
+    assert settings.run is not None and (settings.run / "cell.json").exists()
+
+
+def test_names_stand_for_settings() -> None:
+    adapter = AdapterConfig(rank=4)
+    assert method_of("dora", adapter) == (adapter, "dora")
+    assert method_of("lora-dash:top+bottom", adapter) == (
+        replace(adapter, method="lora-dash", direction="top+bottom"), None,
+    )  # fmt: skip
+    milora = replace(adapter, method="lora-init", direction="bottom", prelaunch_steps=0)
+    assert method_of("milora", adapter) == (milora, None)
+
+
+def test_every_method_has_two_rates_unless_told() -> None:
+    config = ComparisonConfig()
+    for name in ("lora-tsd", "dora", "full", "ia3"):
+        assert config.rates_of(name) == RATES.get(name, LOW_RANK_RATES)
+        assert len(config.rates_of(name)) == 2
+    assert ComparisonConfig(rates=(1.0,)).rates_of("full") == (1.0,)
+
+
+def test_every_fault_is_named_at_once() -> None:
+    config = ComparisonConfig(
+        methods=("lora", "lara", "dora:top", "lora-dash:up"), seeds=(), steps=2
+    )
+    with pytest.raises(ConfigError) as error:
+        config.validate()
+    for words in ("lara: possible are", "dora:top:", "lora-dash:up:", "--seeds", "--steps is 2"):
+        assert words in str(error.value)

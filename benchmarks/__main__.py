@@ -11,10 +11,14 @@ from typing import Protocol
 
 import tyro
 
+from benchmarks.polling import PollingBenchmark
 from benchmarks.step import StepBenchmark
 from trainer.command_line import run_command
 
-BENCHMARKS: Mapping[str, Callable[..., Benchmark]] = {"step": StepBenchmark}
+BENCHMARKS: Mapping[str, Callable[..., Benchmark]] = {
+    "step": StepBenchmark,
+    "polling": PollingBenchmark,
+}
 DESCRIPTION = "Measurements that print a table and write JSON with commit, versions and machine."
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 PACKAGES = ("diffusers", "peft", "transformers")
-MEASURED = ("trainer/*.py", "benchmarks/*.py")  # the code that figures depend on
+MEASURED = ("trainer/*.py", "app/*.py", "benchmarks/*.py")  # the code that figures depend on
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -47,6 +47,7 @@ class Person:
     page: Page
     site: Site
     faults: list[str] = field(default_factory=list)
+    patience: int = JOB_PATIENCE
     leaving: bool = False
     """While a page is left, Gradio logs the polls that this cuts off; nothing went wrong."""
 

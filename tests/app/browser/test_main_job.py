@@ -14,7 +14,7 @@ STEPS = 24
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_from_photos_to_pictures_scores_heatmap_and_files(person: Any, browser: Browser) -> None:
     person.keep_subject("duck", "Duck")
     person.keep_subject("teapot", "Teapot")
@@ -92,9 +92,11 @@ def _compare(person: Any) -> None:
     page: Page = person.page
     person.open_tab("Compare")
     person.choose("Runs", "duck-lora-tsd-1", "teapot-lora-tsd-1")
+    person.choose("Layers to draw", "every text attention, key (attn2.to_k), 11")
     page.get_by_role("spinbutton", name="Random changes").fill("0")
     person.press("Compare")
     person.wait_until_done()
+    expect(page.get_by_alt_text("Directions shared in")).to_have_count(11)
     _expect_pictures(page.locator(".sheet:visible"), at_least=1)
     expect(page.locator("table:visible")).to_contain_text("100 %")
     heatmap = _saved(page, "Download heatmap.png").path()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from trainer.text.packaged import PACKAGED, packaged_folder
 from trainer.text_config import TextModelConfig
 
 WORKSPACE = Path("workspace")
+_UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, UnpicklingError)
 _HEADS = ("classifier", "score", "pooler")
 """What transformers calls the parts of a classifier that no quantisation may touch."""
 
@@ -143,7 +145,7 @@ def _loading(base: str, kind: str) -> Iterator[None]:
     with quiet(), hub_errors(base, BaseModelError, instead):
         try:
             yield
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        except _UNLOADABLE as error:
             raise BaseModelError(
                 f"--base {base} cannot be loaded as a {kind}: {str(error).strip()} {instead}"
             ) from error

@@ -9,12 +9,13 @@ reading takes half a minute, and a model that transformers takes for quantised c
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import os
 import shutil
 from pathlib import Path
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer.errors import MissingPackageError
 from trainer.quiet import quiet
@@ -56,9 +57,10 @@ def _convert(package: Path, folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         with quiet():
-            config = AutoConfig.from_pretrained(package, gguf_file=_GGUF)
             read = AutoModelForCausalLM.from_pretrained(package, gguf_file=_GGUF)
             tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=_GGUF)
+            config = copy.deepcopy(read.config)
+            del config.quantization_config
             plain = AutoModelForCausalLM.from_config(config)
             plain.load_state_dict(read.state_dict())
             plain.save_pretrained(temporary)

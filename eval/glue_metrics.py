@@ -45,7 +45,8 @@ def pearson(truth: Column, predicted: Column) -> Values:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
         found = stats.pearsonr(truth.astype(np.float64), predicted.astype(np.float64), axis=-1)
-    return np.nan_to_num(found.statistic, nan=0.0)
+    correlation: Values = np.nan_to_num(found.statistic, nan=0.0)
+    return correlation
 
 
 def spearman(truth: Column, predicted: Column) -> Values:
@@ -67,8 +68,10 @@ def score_task(task: GlueTask, truth: Column, predicted: Column, seed: int = 0) 
     return {name: score_of(METRICS[name], truth, predicted, seed=seed) for name in task.metrics}
 
 
-def predictions(task: GlueTask, outputs: NDArray[np.float64]) -> Column:
+def predictions(task: GlueTask, outputs: NDArray[np.float32]) -> Column:
     """(n) predictions from a classifier's outputs (n, labels); a regression's within its range."""
     if task.is_regression:
-        return np.clip(outputs[:, 0], 0.0, 5.0)
-    return outputs.argmax(axis=1)
+        in_range: Column = np.clip(outputs[:, 0], 0.0, 5.0)
+        return in_range
+    largest: Column = outputs.argmax(axis=1)
+    return largest

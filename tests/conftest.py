@@ -14,6 +14,7 @@ import torch
 from trainer.config import ModelConfig
 from trainer.sdxl.load import SDXL, load_sdxl
 
+pytest_plugins = ["tests.text_bases"]
 ROOT = Path(__file__).resolve().parent.parent
 MAY_SKIP = {"gpu", "shared_data", "slow"}
 

@@ -95,20 +95,30 @@ COMMON: dict[str, Any] = {
 ADAPTER = AdapterConfig(rank=2, alpha=4, num_directions=3, prelaunch_steps=LAUNCH)
 
 
-@pytest.fixture
-def glue_config(bert: Path, tmp_path: Path) -> GlueConfig:
+def glue_recipe(base: Path, workspace: Path) -> GlueConfig:
+    """Six steps on the bundled sentences, launched after three."""
     adapter = replace(ADAPTER, target_modules=BERT_LINEARS)
     return GlueConfig(
-        base=str(bert), task="demo", max_length=32, workspace=tmp_path, adapter=adapter, **COMMON
+        base=str(base), task="demo", max_length=32, workspace=workspace, adapter=adapter, **COMMON
     )
+
+
+def llm_recipe(base: Path, workspace: Path) -> LLMConfig:
+    """Six steps on the bundled items, launched after three."""
+    adapter = replace(ADAPTER, target_modules=LLAMA_LINEARS)
+    return LLMConfig(
+        base=str(base), style="texts", max_length=64, workspace=workspace, adapter=adapter, **COMMON
+    )
+
+
+@pytest.fixture
+def glue_config(bert: Path, tmp_path: Path) -> GlueConfig:
+    return glue_recipe(bert, tmp_path)
 
 
 @pytest.fixture
 def llm_config(llama: Path, tmp_path: Path) -> LLMConfig:
-    adapter = replace(ADAPTER, target_modules=LLAMA_LINEARS)
-    return LLMConfig(
-        base=str(llama), style="texts", max_length=64, workspace=tmp_path, adapter=adapter, **COMMON
-    )
+    return llm_recipe(llama, tmp_path)
 
 
 @pytest.fixture(params=["glue", "llm"])

@@ -1,0 +1,83 @@
+"""What the scorers of runs on text share: where their answers lie, and what stands above them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from eval.scores import LEVEL, RESAMPLES, Score
+from trainer.files import write_json, write_text
+from trainer.text_config import TextConfig
+from trainer.text_run import TextRun
+
+FORMAT = 1
+_LIBRARIES = ("dashbooth", "torch", "transformers", "scipy")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The files of one scoring: the run's own set, or `-<name>` beside it for a file by path."""
+
+    run: TextRun
+    file: Path | None
+
+    @property
+    def scores(self) -> Path:
+        return self._beside(self.run.scores)
+
+    @property
+    def predictions(self) -> Path:
+        return self._beside(self.run.predictions)
+
+    def write(self, scores: dict[str, Any], predictions: Iterable[dict[str, Any]]) -> None:
+        """Predictions first: where there are scores, there is what they are of."""
+        lines = (json.dumps(row, ensure_ascii=False) for row in predictions)
+        write_text(self.predictions, "".join(f"{line}\n" for line in lines))
+        write_json(self.scores, scores)
+
+    def _beside(self, path: Path) -> Path:
+        return path if self.file is None else path.with_stem(f"{path.stem}-{_name(self.file)}")
+
+
+def _name(file: Path) -> str:
+    """A file's name, with its folder's where all sets call their files alike."""
+    generic = file.stem in ("train", "dev", "test")
+    return f"{file.resolve().parent.name}-{file.stem}" if generic else file.stem
+
+
+def heading(run: TextRun, config: TextConfig, data: str) -> dict[str, Any]:
+    """What every scores.json of a run on text says above its scores."""
+    return {
+        "format": FORMAT,
+        "run": run.path.resolve().name,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base": config.base,
+        "method": config.method,
+        "seed": config.optim.seed,
+        "data": data,
+        "interval": f"{LEVEL:.0%} percentile bootstrap over rows, {RESAMPLES} draws",
+        "versions": {library: version(library) for library in _LIBRARIES},
+    }
+
+
+@contextmanager
+def progress(total: int, what: Literal["sentence", "item"]) -> Iterator[Callable[[int], object]]:
+    """A bar in a terminal, nothing elsewhere; yields what is told how many more are done."""
+    with tqdm(total=total, desc="Scoring", unit=what, leave=False, disable=None) as bar:
+        yield bar.update
+
+
+def percent(score: Score) -> str:
+    """A score x 100 with its interval, as papers print it."""
+    value = f"{100 * score.value:.1f}"
+    if score.low is None or score.high is None:
+        return value
+    return f"{value} [{100 * score.low:.1f}, {100 * score.high:.1f}]"

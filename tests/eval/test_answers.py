@@ -1,0 +1,47 @@
+"""Answers read out of responses in all eight formats, and out of likelihoods."""
+
+from __future__ import annotations
+
+import pytest
+
+from eval.answers import NO_ANSWER, extract, most_likely, most_likely_per_byte
+from trainer.data.instruct import COMMONSENSE
+
+
+@pytest.mark.parametrize("name", COMMONSENSE)
+def test_every_answer_of_every_set_is_read_out_of_the_trained_sentence(name: str) -> None:
+    for choice in COMMONSENSE[name]:
+        assert extract(f"the correct answer is {choice}", COMMONSENSE[name]) == choice
+
+
+# What LLM-Adapters' commonsense_evaluate.py gives for the same responses: re.findall(...)[0].
+@pytest.mark.parametrize(
+    ("name", "response", "expected"),
+    [
+        ("boolq", "the correct answer is true, not false", "true"),
+        ("boolq", "untrue", "true"),
+        ("boolq", "True", NO_ANSWER),
+        ("piqa", "solution2\n\nsolution1", "solution2"),
+        ("social_i_qa", "answer4 or answer3", "answer3"),
+        ("hellaswag", "It is ending4.", "ending4"),
+        ("winogrande", "option1option2", "option1"),
+        ("ARC-Easy", "answer 1", NO_ANSWER),
+        ("openbookqa", "", NO_ANSWER),
+    ],
+)
+def test_the_first_label_counts_as_it_does_in_the_papers_protocol(
+    name: str, response: str, expected: str
+) -> None:
+    assert extract(response, COMMONSENSE[name]) == expected
+
+
+def test_the_likeliest_text_wins_and_per_byte_a_long_one_is_not_wronged() -> None:
+    texts, values = (" no", " certainly so"), (-3.0, -4.0)
+    assert most_likely(values, ("a", "b")) == "a"
+    # -3/2 against -4/12
+    assert most_likely_per_byte(values, texts, ("a", "b")) == "b"
+
+
+def test_bytes_are_counted_not_characters() -> None:
+    # -5/5 against -6/5: "größe" has seven bytes, so -6/7 wins
+    assert most_likely_per_byte((-5.0, -6.0), ("large", "größe"), ("a", "b")) == "b"

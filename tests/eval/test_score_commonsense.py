@@ -1,0 +1,148 @@
+"""A language model's run is scored both ways, set by set, with its base beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eval.answers import extract
+from eval.score_commonsense import ScoreCommonsenseConfig, main, score_commonsense
+from tests.text_bases import llm_recipe
+from trainer import llm
+from trainer.data.instruct import COMMONSENSE, DEMO_FILE, read_items
+from trainer.errors import ConfigError, DataError
+from trainer.text_config import LLMConfig
+from trainer.text_run import TextRun
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("workspace")
+
+
+@pytest.fixture(scope="module")
+def run(llama: Path, workspace: Path) -> TextRun:
+    return llm.train(llm_recipe(llama, workspace))
+
+
+@pytest.fixture(scope="module")
+def labels_run(llama: Path, workspace: Path) -> TextRun:
+    return llm.train(replace(llm_recipe(llama, workspace), style="labels", max_length=200))
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def share_right(rows: list[dict[str, Any]], prediction: str = "prediction") -> float:
+    return float(np.mean([row[prediction] == row["answer"] for row in rows]))
+
+
+def test_likelihood_scores_the_runs_own_test_items_and_says_so(run: TextRun) -> None:
+    scores = score_commonsense(ScoreCommonsenseConfig(run.path))
+    rows = lines(run.predictions)
+    assert json.loads(run.scores.read_text("utf-8")) == scores
+    assert (scores["by"], scores["style"], scores["decoding"]) == ("likelihood", "texts", None)
+    assert (scores["method"], scores["seed"]) == ("lora-tsd", 0)
+    found = scores["sets"]["commonsense_demo"]
+    assert found["n"] == len(rows) == 59
+    assert found["accuracy"]["value"] == pytest.approx(share_right(rows))
+    assert found["accuracy_per_byte"]["value"] == pytest.approx(
+        share_right(rows, "prediction_per_byte")
+    )
+    assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
+
+
+def test_a_prediction_is_the_choice_of_the_largest_likelihood(run: TextRun) -> None:
+    score_commonsense(ScoreCommonsenseConfig(run.path, base=False))
+    items = read_items(DEMO_FILE, "test")
+    for item, row in zip(items, lines(run.predictions), strict=True):
+        assert item.choices[int(np.argmax(row["log_likelihoods"]))] == row["prediction"]
+
+
+def test_generation_extracts_its_answers_from_the_responses(labels_run: TextRun) -> None:
+    config = ScoreCommonsenseConfig(
+        labels_run.path, by="generation", items=8, max_new_tokens=8, num_beams=2
+    )
+    scores = score_commonsense(config)
+    rows = lines(labels_run.predictions)
+    assert scores["decoding"] == {"num_beams": 2, "max_new_tokens": 8}
+    assert len(rows) == scores["sets"]["commonsense_demo"]["n"] == 8
+    for item, row in zip(read_items(DEMO_FILE, "test"), rows, strict=False):
+        assert row["prediction"] == extract(row["response"], item.choices)
+    unanswered = sum(row["prediction"] == "" for row in rows)
+    assert scores["sets"]["commonsense_demo"]["without_answer"] == unanswered
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    """A folder of sets of different size, each with its own answers."""
+
+    def written(**sizes: int) -> Path:
+        for name, size in sizes.items():
+            choices = COMMONSENSE[name]
+            options = " ".join(f"{c.capitalize()}: thing {c}" for c in choices)
+            row = {
+                "instruction": f"Please choose: what?\n\n{options}\n\nAnswer format: "
+                + "/".join(choices),
+                "output": f"the correct answer is {choices[-1]}",
+                "answer": choices[-1],
+            }
+            path = tmp_path / "sets" / name / "test.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps([row] * size), "utf-8")
+        return tmp_path / "sets"
+
+    return written
+
+
+def test_a_folder_is_scored_set_by_set_and_each_set_counts_the_same(
+    labels_run: TextRun, folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = folder(piqa=3, openbookqa=1)
+    assert main([str(labels_run.path), str(data), "--no-base"]) == 0
+    scores = json.loads((labels_run.path / "scores-sets.json").read_text("utf-8"))
+    assert {name: found["n"] for name, found in scores["sets"].items()} == {
+        "openbookqa": 1, "piqa": 3,
+    }  # fmt: skip
+    means = [found["accuracy"]["value"] for found in scores["sets"].values()]
+    assert scores["average"] == pytest.approx(np.mean(means))
+    assert scores["average_base"] is None
+    assert {row["set"] for row in lines(labels_run.path / "predictions-sets.jsonl")} == {
+        "openbookqa", "piqa",
+    }  # fmt: skip
+    assert "average" in capsys.readouterr().out
+
+
+def test_the_base_beside_is_the_base_without_the_adapter(
+    run: TextRun, llm_config: LLMConfig
+) -> None:
+    """A run of the same base with nothing learnt: both columns must agree there."""
+    still = replace(llm_config.optim, learning_rate=1e-12)
+    untrained = llm.train(replace(llm_config, optim=still))
+    beside = score_commonsense(ScoreCommonsenseConfig(run.path))["sets"]["commonsense_demo"]["base"]
+    alone = score_commonsense(ScoreCommonsenseConfig(untrained.path, base=False))
+    assert beside == alone["sets"]["commonsense_demo"]["accuracy"]
+
+
+def test_wrong_requests_are_refused_before_a_model_is_loaded(
+    llm_config: LLMConfig, tmp_path: Path
+) -> None:
+    run = TextRun(tmp_path / "run")
+    run.write_config(llm_config)
+    with pytest.raises(ConfigError, match="--items is 0(.|\n)*--num-beams is 0"):
+        score_commonsense(ScoreCommonsenseConfig(run.path, items=0, num_beams=0))
+    with pytest.raises(ConfigError, match="--by generation needs a run trained with"):
+        score_commonsense(ScoreCommonsenseConfig(run.path, by="generation"))
+    with pytest.raises(DataError, match="no test items there"):
+        score_commonsense(ScoreCommonsenseConfig(run.path, tmp_path / "nothing"))
+    path = tmp_path / "free.json"
+    path.write_text('[{"instruction": "Name a colour.", "output": "Red."}]', "utf-8")
+    with pytest.raises(DataError, match="no options to compare"):
+        score_commonsense(ScoreCommonsenseConfig(run.path, path))

@@ -1,0 +1,109 @@
+"""A run of GLUE is scored, its predictions lie beside, and secret labels give a submission."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.glue_submission import file_name, submission
+from eval.score_glue import ScoreGlueConfig, main, score_glue
+from tests.text_bases import glue_recipe
+from trainer import glue
+from trainer.data.glue import DEMO_FOLDER, TASKS
+from trainer.errors import ArtifactError, ConfigError
+from trainer.text.finished import open_text_run
+from trainer.text_config import GlueConfig, LLMConfig
+from trainer.text_run import TextRun
+
+
+@pytest.fixture(scope="module")
+def run(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> TextRun:
+    return glue.train(glue_recipe(bert, tmp_path_factory.mktemp("workspace")))
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_the_dev_set_is_scored_and_the_score_is_that_of_the_predictions(run: TextRun) -> None:
+    scores = score_glue(ScoreGlueConfig(run.path))
+    rows = lines(run.predictions)
+    assert json.loads(run.scores.read_text("utf-8")) == scores
+    assert (scores["task"], scores["n"], scores["method"]) == ("demo", 60, "lora-tsd")
+    assert (scores["seed"], scores["base"]) == (0, run.read_config().base)
+    right = [row["prediction"] == row["label"] for row in rows]
+    found = scores["scores"]["accuracy"]
+    assert found["value"] == pytest.approx(np.mean(right)) and len(right) == 60
+    assert found["low"] <= found["value"] <= found["high"]
+
+
+def test_it_is_the_trained_adapter_and_head_that_answer(run: TextRun) -> None:
+    score_glue(ScoreGlueConfig(run.path))
+    _, model = open_text_run(run.path)
+    for row in lines(run.predictions)[:3]:
+        told = model.tokenizer(*row["texts"], return_tensors="pt")  # type: ignore[misc]
+        outputs = model.model(**told).logits[0].tolist()
+        assert row["outputs"] == pytest.approx(outputs, abs=1e-3)
+
+
+def test_a_file_by_path_has_its_scores_beside_those_of_the_dev_set(
+    run: TextRun, tmp_path: Path
+) -> None:
+    path = tmp_path / "reviews.tsv"
+    path.write_text("sentence\tlabel\nThe soup was warm.\t1\nThe soup was cold.\t0\n", "utf-8")
+    own = run.scores.read_bytes() if run.scores.exists() else None
+    assert main([str(run.path), str(path)]) == 0
+    assert own is None or run.scores.read_bytes() == own
+    assert json.loads((run.path / "scores-reviews.json").read_text("utf-8"))["n"] == 2
+    assert len(lines(run.path / "predictions-reviews.jsonl")) == 2
+
+
+def test_without_labels_there_are_no_scores_but_a_submission(run: TextRun, tmp_path: Path) -> None:
+    path = tmp_path / "test.tsv"
+    path.write_text("index\tsentence\n0\tA lovely film.\n1\tA dreadful film.\n", "utf-8")
+    scores = score_glue(ScoreGlueConfig(run.path, path))
+    told = [
+        row["prediction"] for row in lines(run.path / f"predictions-{tmp_path.name}-test.jsonl")
+    ]
+    assert scores["scores"] == {}
+    assert (run.path / scores["submission"]).read_text("utf-8") == (
+        f"index\tprediction\n0\t{told[0]}\n1\t{told[1]}\n"
+    )
+
+
+# As gluebenchmark.com's FAQ asks for them.
+@pytest.mark.parametrize(
+    ("task", "source", "name"),
+    [("cola", "test", "CoLA.tsv"), ("sst2", "test", "SST-2.tsv"), ("mrpc", "test", "MRPC.tsv"),
+     ("stsb", "test", "STS-B.tsv"), ("qqp", "test", "QQP.tsv"), ("qnli", "test", "QNLI.tsv"),
+     ("rte", "test", "RTE.tsv"), ("mnli", "test_matched", "MNLI-m.tsv"),
+     ("mnli", "test_mismatched", "MNLI-mm.tsv")],
+)  # fmt: skip
+def test_submission_files_have_their_official_names(task: str, source: str, name: str) -> None:
+    assert file_name(TASKS[task], Path(f"{source}.tsv")) == name
+
+
+def test_submissions_name_labels_as_the_server_does() -> None:
+    head = "index\tprediction\n"
+    assert submission(TASKS["rte"], [1, 0]) == f"{head}0\tnot_entailment\n1\tentailment\n"
+    assert submission(TASKS["mnli"], [2]) == f"{head}0\tcontradiction\n"
+    assert submission(TASKS["sst2"], [1]) == f"{head}0\t1\n"
+    assert submission(TASKS["stsb"], [2.34567]) == f"{head}0\t2.346\n"
+
+
+def test_wrong_requests_are_refused_before_a_model_is_loaded(
+    llm_config: LLMConfig, glue_config: GlueConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="--batch-size is 0"):
+        score_glue(ScoreGlueConfig(tmp_path, batch_size=0))
+    other, unfinished = TextRun(tmp_path / "llm"), TextRun(tmp_path / "glue")
+    other.write_config(llm_config)
+    with pytest.raises(ArtifactError, match="trained on instructions"):
+        score_glue(ScoreGlueConfig(other.path))
+    unfinished.write_config(replace(glue_config, data=str(DEMO_FOLDER)))
+    with pytest.raises(ArtifactError, match="has not finished"):
+        score_glue(ScoreGlueConfig(unfinished.path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eval.report import markdown
+from trainer.adapters.config import AdapterConfig
 from trainer.config import EMBEDDED_BASE, DreamBoothConfig
 from trainer.run import Run
 
@@ -37,6 +38,10 @@ def _sheet(run: Run) -> str:
     return f"![{caption}]({sheet.name})\n" if sheet.exists() else ""
 
 
+def _dashed(adapter: AdapterConfig) -> str:
+    return "all" if adapter.dash_rank and adapter.direction == "all" else str(adapter.dash_rank)
+
+
 def _settings(run: Run, config: DreamBoothConfig) -> str:
     adapter, optim, photos = config.adapter, config.optim, len(run.read_subject().photos)
     steps = config.total_steps(photos)
@@ -44,7 +49,7 @@ def _settings(run: Run, config: DreamBoothConfig) -> str:
         ("base", config.base),
         ("method", f"{adapter.method}, directions {adapter.direction}, {adapter.prelaunch}"),
         ("rank, alpha", f"{adapter.rank}, {adapter.alpha:g}"),
-        ("directions a layer", str(adapter.dash_rank)),
+        ("directions a layer", _dashed(adapter)),
         ("launch", _launch(adapter.resolved_prelaunch_steps(steps))),
         ("optimizer", f"{optim.optimizer}, rate {optim.learning_rate:g}, batch {optim.batch_size}"),
         ("steps", str(steps)),

@@ -35,7 +35,7 @@ class Placement:
 
 
 class PlacedMethod:
-    """A `Trainable` of the parameters that a method names."""
+    """The parameters that a method names, as a `Trainable`, where each promise is explained."""
 
     def __init__(
         self, instead: Instead, config: AdapterConfig, placement: Placement, base_fingerprint: str

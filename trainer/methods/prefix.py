@@ -65,7 +65,10 @@ def place_prefix(model: nn.Module, config: AdapterConfig) -> Placement:
     if not hasattr(model, "generate") or not hasattr(model, "lm_head"):
         raise ConfigError("--instead prefix is for causal language models; use another method.")
     if getattr(model, "is_activation_checkpointing", False):
-        raise ConfigError("--instead prefix needs the cache: leave --model.gradient-checkpointing.")
+        raise ConfigError(
+            "--instead prefix is kept in the cache, which --model.gradient-checkpointing does "
+            "without; train without that."
+        )
     prefix = Prefix(model, config.seed)
     model.register_forward_pre_hook(prefix, with_kwargs=True)
     return Placement({"prefix.weight": prefix.weight}, off=prefix.off)

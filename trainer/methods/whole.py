@@ -32,7 +32,9 @@ def _place(
     """
     trained = {n: p for n, p in model.named_parameters() if wanted(n) and n not in head}
     if not trained:
-        raise ConfigError(f"--instead {instead}: this model has none; use another method.")
+        raise ConfigError(
+            f"--instead {instead}: this model has no such weights; use another method."
+        )
     for name, parameter in trained.items():
         if parameter.dtype != torch.float32:
             raise ConfigError(

@@ -179,7 +179,7 @@ def test_a_state_of_another_method_or_base_is_refused(zoo: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("instead", "kind", "words"),
     [
-        ("bitfit", "llama", "this model has none"),
+        ("bitfit", "llama", "this model has no such weights"),
         ("prefix", "bert", "causal language models"),
     ],
 )
@@ -188,6 +188,13 @@ def test_a_method_that_a_model_cannot_have_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         placed(zoo, instead, kind)
+
+
+def test_a_prefix_is_refused_where_the_cache_is_not_used(zoo: Any) -> None:
+    model = zoo.llama()
+    model.activation_checkpointing_enable()
+    with pytest.raises(ConfigError, match="--model.gradient-checkpointing"):
+        build_method(model, config(zoo, "llama"), "prefix")
 
 
 @pytest.mark.parametrize("instead", ["full", "bitfit"])

@@ -29,10 +29,10 @@ from trainer.device import resolve_device, resolve_dtype
 from trainer.errors import BaseModelError, ConfigError, MissingPackageError
 from trainer.hub import hub_errors
 from trainer.quiet import quiet
+from trainer.run import WORKSPACE
 from trainer.text.packaged import PACKAGED, packaged_folder
 from trainer.text_config import TextModelConfig
 
-WORKSPACE = Path("workspace")
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, UnpicklingError)
 _HEADS = ("classifier", "score", "pooler")
 """What transformers calls the parts of a classifier that no quantisation may touch."""

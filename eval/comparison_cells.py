@@ -10,6 +10,7 @@ import json
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
@@ -22,7 +23,7 @@ from eval.comparison_config import Recipe
 from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense
 from eval.score_glue import ScoreGlueConfig, score_glue
 from trainer import glue, llm
-from trainer.errors import ConfigError, Interrupted
+from trainer.errors import ConfigError, DashboothError, Interrupted
 from trainer.files import write_json
 from trainer.journal import Watch
 from trainer.stopping import stop_on_signals
@@ -80,7 +81,13 @@ def _alone(make: Callable[..., Numbers], *arguments: object) -> Numbers:
         while wait([future], timeout=0.5).not_done:
             if asked():
                 stop.set()
-        found = future.result()
+        try:
+            found = future.result()
+        except BrokenProcessPool as error:
+            raise DashboothError(
+                "the process of this cell was killed, perhaps for want of memory. The same command "
+                "goes on from its last checkpoint."
+            ) from error
     if asked():
         raise Interrupted("stopped; everything is saved")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from eval.compare_methods import compare_methods, table
 from eval.comparison_cells import trained
 from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
 from trainer.adapters.config import AdapterConfig
-from trainer.errors import ConfigError, NonFiniteError
+from trainer.errors import ConfigError, DashboothError, NonFiniteError
 from trainer.run import RunFolder
 from trainer.text_run import TextRun
 
@@ -181,6 +182,11 @@ def test_a_cell_has_a_process_of_its_own(bert: Path, tmp_path: Path) -> None:
     scores = comparison_cells.cell_scores(settings, None)
     assert scores is not None and 0 <= scores["accuracy"] <= 1
     assert settings.run is not None and (settings.run / "cell.json").exists()
+
+
+def test_a_cell_whose_process_is_killed_is_an_error_in_words() -> None:
+    with pytest.raises(DashboothError, match="goes on from its last checkpoint"):
+        comparison_cells._alone(os._exit, 9)
 
 
 def test_names_stand_for_settings() -> None:

@@ -18,6 +18,9 @@ from app.tabs.watch import watch_job
 from app.tabs.words import say
 from trainer.errors import ConfigError
 
+TO_BLIND_TEST = '() => setTimeout(() => document.getElementById("blind").scrollIntoView(), 300)'
+"""Once the tab is in front; a comparison above it may be long."""
+
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
@@ -65,7 +68,8 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     shown = [run, card, files]
     when(start.click, score, [run, seeds, prompts, checkpoints], desk.place, problem)
     when(files.click, remove, [run], shown, file_problem)
-    invite.click(lambda: gr.Tabs(selected="compare"), None, desk.tabs, api_visibility="private")
+    invited = invite.click(lambda: gr.Tabs(selected="compare"), None, desk.tabs, **QUIET)
+    invited.then(None, None, None, js=TO_BLIND_TEST)
     run.input(show, run, [card, files], **QUIET)
     done.change(follow, [desk.watched[JobKind.SCORE], run], shown, **QUIET)
     desk.on_show(tab, fill, run, shown)

@@ -36,7 +36,7 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
         try:
             job, log = desk.studio.job(job_id), desk.studio.log_tail(job_id, LOG_LINES)
         except UserError as error:
-            return [note(error, "problem"), "", gr.Timer(active=False), ""]
+            return [note(error, "problem"), "", gr.Timer(active=False), gr.skip()]
         if f"{job!r}{log}" == mark:
             return gr.skip()
         page = join([head(desk.studio, job), body(job), _log(log)])

@@ -24,10 +24,10 @@ def test_a_training_is_started_sampled_saved_cancelled_gone_on_with_and_kept(
     person.press("Train on these photos")
     expect(watched.get_by_role("heading", name="Steered duck · lora-tsd")).to_be_visible()
 
-    person.wait_for_progress("of 400 steps")
+    previews = watched.locator(".pictures li")
+    expect(previews).to_have_count(2, **patient)  # those of step 0: another wish than theirs
     person.press("Sample now")
-    sampled = watched.locator(".pictures li").filter(has_text=UNPLANNED).first
-    expect(sampled).to_be_visible(**patient)
+    expect(previews.filter(has_text=UNPLANNED).first).to_be_visible(**patient)
     person.press("Save now")
     run = person.site.workspace / "runs" / "steered-duck-lora-tsd-1"
     saved = _saved_step(run, person.patience / 1000)

@@ -31,8 +31,10 @@ def most_likely(log_likelihoods: Sequence[float], choices: Sequence[str]) -> str
 def most_likely_per_byte(
     log_likelihoods: Sequence[float], texts: Sequence[str], choices: Sequence[str]
 ) -> str:
-    """The same with each log-likelihood divided by its text's length in bytes, so that long texts
-    are not wronged (`acc_norm` of lm-evaluation-harness)."""
+    """The same of log-likelihoods a byte, so that long texts are not wronged.
+
+    `acc_bytes` of lm-evaluation-harness, and its `acc_norm` where a character is a byte.
+    """
     lengths = [len(text.strip().encode()) for text in texts]
     per_byte = [value / size for value, size in zip(log_likelihoods, lengths, strict=True)]
     return most_likely(per_byte, choices)

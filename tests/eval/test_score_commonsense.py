@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from peft import PeftModel
 
 from eval.answers import extract
 from eval.score_commonsense import ScoreCommonsenseConfig, main, score_commonsense
 from tests.text_bases import llm_recipe
 from trainer import llm
-from trainer.data.instruct import COMMONSENSE, DEMO_FILE, read_items
+from trainer.data.instruct import COMMONSENSE, DEMO_FILE, candidates_of, prompt_of, read_items
 from trainer.errors import ConfigError, DataError
+from trainer.text.finished import load_base, open_text_run
+from trainer.text.load import TextModel
 from trainer.text_config import LLMConfig
 from trainer.text_run import TextRun
 
@@ -129,6 +133,41 @@ def test_the_base_beside_is_the_base_without_the_adapter(
     beside = score_commonsense(ScoreCommonsenseConfig(run.path))["sets"]["commonsense_demo"]["base"]
     alone = score_commonsense(ScoreCommonsenseConfig(untrained.path, base=False))
     assert beside == alone["sets"]["commonsense_demo"]["accuracy"]
+
+
+@torch.no_grad()
+def log_likelihoods_of(text: TextModel) -> list[float]:
+    """The run's test items by the plain way: a row alone, without cache or padding."""
+    found = []
+    for item in read_items(DEMO_FILE, "test")[:4]:
+        start = text.tokenizer(prompt_of(item, "texts"))["input_ids"]
+        for completion in candidates_of(item, "texts"):
+            end = text.tokenizer(completion, add_special_tokens=False)["input_ids"]
+            ids = torch.tensor([start + end])
+            logits = text.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
+            log_p = logits[-len(end) - 1 : -1].log_softmax(-1)
+            found.append(float(log_p.gather(-1, ids[0, len(start) :, None]).sum()))
+    return found
+
+
+def flat(rows: list[dict[str, Any]]) -> list[float]:
+    return [value for row in rows[:4] for value in row["log_likelihoods"]]
+
+
+def test_the_export_loaded_by_peft_answers_as_the_run_does(run: TextRun) -> None:
+    score_commonsense(ScoreCommonsenseConfig(run.path, base=False))
+    text = load_base(run.llm_config())
+    PeftModel.from_pretrained(text.model, run.adapter)  # wraps the linears in place
+    assert flat(lines(run.predictions)) == pytest.approx(log_likelihoods_of(text), abs=1e-3)
+
+
+def test_a_prefix_stays_in_front_where_the_choices_go_on_from_the_prompt(
+    llm_config: LLMConfig,
+) -> None:
+    prefixed = llm.train(replace(llm_config, instead="prefix"))
+    score_commonsense(ScoreCommonsenseConfig(prefixed.path, base=False))
+    plainly = log_likelihoods_of(open_text_run(prefixed.path)[1])
+    assert flat(lines(prefixed.predictions)) == pytest.approx(plainly, abs=1e-3)
 
 
 def test_wrong_requests_are_refused_before_a_model_is_loaded(

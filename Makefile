@@ -8,7 +8,8 @@ demo: install
 	$(BIN)/python -m eval.demo
 
 test: install lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/app/browser
+	$(BIN)/python -m pytest tests/app/browser  # apart: its event loop is in the way of others
 
 test-slow: install
 	$(BIN)/python -m pytest --slow -m slow

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,8 +65,14 @@ class Person:
 
     def drop_photos(self, kind: str, name: str) -> None:
         """The photos of a bundled subject and what they show, on the first screen."""
-        self.page.locator("#drop input[type=file]").set_input_files(photos_of(kind))
-        expect(self.page.locator("#drop")).to_contain_text("0.png")
+        dropped = self.page.locator("#drop", has_text="0.png")
+        for _ in range(3):  # Gradio loses files that come while it is mounting the page
+            self.page.locator("#drop input[type=file]").set_input_files(photos_of(kind))
+            with suppress(AssertionError):
+                expect(dropped).to_be_visible(timeout=20_000)
+                break
+            self.visit("?tab=subjects")
+        expect(dropped).to_be_visible()
         self.page.get_by_label("Its name").first.fill(name)
         self.page.get_by_label("It is a …").first.fill(kind)
 
@@ -130,7 +137,7 @@ def photos_of(kind: str) -> list[Path]:
     return sorted((ROOT / "assets" / "subjects" / kind / "photos").glob("*.png"))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`python launch.py`, stopped as by Ctrl-C."""
     workspace = tmp_path_factory.mktemp("workspace")
@@ -161,10 +168,9 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
     pytest.fail(f"launch.py does not answer:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; a test fails where it is missing. It goes before other folders' tests: its
-    event loop and driver would be in their way."""
+    """Debian's Chromium; a test fails where it is missing."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -87,15 +87,15 @@ def measure_null(
         chance[path] = count / decomposition.usable
         start = random_A(config.rank, frozen.shape[1], f"{config.seed}:{path}")
         for draw, chosen in enumerate(random):
-            up, down = _random_factors(frozen, config.rank, f"null:{draw}:{path}")
+            up, down = random_factors(frozen, config.rank, f"null:{draw}:{path}")
             chosen[path] = _choice(frozen, decomposition, up, down, count)
         for draw, chosen in enumerate(started):
-            up, _ = _random_factors(frozen, config.rank, f"null:{draw}:{path}")
+            up, _ = random_factors(frozen, config.rank, f"null:{draw}:{path}")
             chosen[path] = _choice(frozen, decomposition, up, start, count)
     return Yardsticks(_null(random, count), _null(started, count) if shared else None, chance)
 
 
-def _random_factors(weight: Tensor, rank: int, label: str) -> tuple[Tensor, Tensor]:
+def random_factors(weight: Tensor, rank: int, label: str) -> tuple[Tensor, Tensor]:
     """Gaussian up (o, r) and down (r, i)."""
     generator = seeded(label)
     out_features, in_features = weight.shape

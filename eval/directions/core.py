@@ -1,0 +1,82 @@
+"""A frozen weight seen in its core directions, and how changes of it rank them.
+
+"Task-Specific Directions", Sections 3.2 to 3.4 and 6. Three kinds of change rank the directions of
+one W: the full fine-tuning (TSDs), what LoRA had learned at launch (LTSDs), and the adapter at its
+end (DTSDs).
+
+Shapes: o out, i in, k core directions above rounding noise, n chosen ones, R columns of factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer.adapters.decomposition import Decomposition
+from trainer.adapters.directions import (
+    change_rate,
+    direction_pairs,
+    highest_change_rates,
+    seeded,
+    sigma_projection,
+)
+
+
+@dataclass(frozen=True)
+class Core:
+    """W and its core directions, fp64; those that are rounding noise are left out."""
+
+    weight: Tensor  # (o, i)
+    vectors: Tensor  # of the smaller side, (min(o, i), k)
+    sigma: Tensor  # (k) descending
+
+    def rates(self, up: Tensor, down: Tensor) -> Tensor:
+        """Change rates (k) of delta_w = up @ down; eqs. 3 and 4."""
+        return change_rate(
+            sigma_projection(self.weight, self.vectors, self.sigma, up, down), self.sigma
+        )
+
+    def rates_of(self, change: Tensor) -> Tensor:
+        """Change rates (k) of a dense delta_w (o, i), such as W* - W."""
+        return self.rates(change, torch.eye(change.shape[1], dtype=torch.float64))
+
+    def random_rates(self, norm: float, label: str) -> Tensor:
+        """Change rates (k) of a Gaussian delta_w of full rank and that Frobenius norm.
+
+        u_i and v_i are orthonormal, so its coordinates are themselves independent Gaussians; no
+        matrix has to be drawn.
+        """
+        drawn = torch.randn(len(self.sigma), generator=seeded(label), dtype=torch.float64)
+        return change_rate(drawn * norm / self.weight.numel() ** 0.5, self.sigma)
+
+    def amplification(self, index: Sequence[int], up: Tensor, down: Tensor) -> float:
+        """|U^T (W + up @ down) V|_F / |U^T W V|_F on the chosen directions; Section 6.2."""
+        u, v = direction_pairs(self.weight, self.vectors[:, list(index)])
+        before = u.T @ self.weight @ v
+        after = before + (u.T @ up) @ (down @ v)
+        return float(torch.linalg.norm(after) / torch.linalg.norm(before))
+
+
+def core_of(weight: Tensor, decomposition: Decomposition) -> Core:
+    """The weight with its decomposition."""
+    usable = decomposition.usable
+    vectors = decomposition.vectors[:, :usable].double()
+    return Core(weight.double(), vectors, decomposition.sigma[:usable])
+
+
+def ranked(rates: Tensor, count: int) -> tuple[int, ...]:
+    """The task-specific directions: indices of the highest change rates, best first."""
+    return tuple(highest_change_rates(rates, count).tolist())
+
+
+def share_within(first: Sequence[int], second: Sequence[int]) -> float:
+    """How many of the first are among the second, 0 to 1."""
+    return len(set(first) & set(second)) / len(first)
+
+
+def low_rank_norm(up: Tensor, down: Tensor) -> float:
+    """Frobenius norm of up @ down, from the factors alone."""
+    return float(((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt())

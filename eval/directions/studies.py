@@ -1,0 +1,194 @@
+"""The studies of one layer: change rates, precision and recall, alignment, amplification.
+
+Each has its null beside, since random changes of one W prefer the same small sigmas: random
+delta_w of the adapter's rank stand in for LoRA's (as in `eval.null_overlap`), and a Gaussian of
+full rank and equal norm for W* - W. Chance is that of a draw without preference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eval.directions.core import Core, low_rank_norm, ranked, share_within
+from eval.directions.studied import branch_of
+from eval.null_overlap import random_factors
+from trainer.adapters.config import AdapterConfig
+
+LTSDS = 8
+"""Directions that a change is asked for (Section 3.4)."""
+MOST_CRUCIAL, UPPER = 4, 16
+"""TSDs that recall looks for, and TSDs that precision looks among."""
+
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class ChangeRates:
+    """Fig. 1: how W* - W changed the core directions of one weight."""
+
+    rates: Tensor  # (k), by sigma descending
+    null: Tensor  # (draws, k), of random changes of equal norm
+
+    @property
+    def tsds(self) -> tuple[int, ...]:
+        return ranked(self.rates, UPPER)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What to hold a number against."""
+
+    draws: tuple[Numbers, ...]
+    """The same numbers for random changes, a row a draw."""
+    chance: Numbers
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Fig. 3: what the change at each kept checkpoint knows of the TSDs; NaN before any change."""
+
+    steps: tuple[int, ...]
+    precision: tuple[float, ...]
+    """Share of its 8 directions that are in the top 16 TSDs."""
+    recall: tuple[float, ...]
+    """Share of the top 4 TSDs that are in its 8 directions."""
+    expected: Expected
+
+
+@dataclass(frozen=True)
+class Launched:
+    """Tables 5 and 6: the launched directions against the trained change and against the TSDs."""
+
+    alignment: Numbers
+    amplification: Numbers
+    """With the whole change, with only AB (what was folded counts here), with only dash."""
+    expected: Expected
+    """For alignment, and the amplification of random changes with the norm of the whole."""
+
+
+def study_change_rates(core: Core, change: Tensor, label: str, draws: int) -> ChangeRates:
+    """Change rates of W* - W, and of as many random changes as asked for."""
+    change = change.double()
+    norm = float(torch.linalg.norm(change))
+    null = [core.random_rates(norm, f"null:{draw}:{label}:full") for draw in range(draws)]
+    return ChangeRates(core.rates_of(change), torch.stack(null))
+
+
+class RandomChanges:
+    """Random changes of one weight, of the rank that an adapter has."""
+
+    def __init__(self, core: Core, config: AdapterConfig, path: str, draws: int) -> None:
+        rank = config.initial_rank
+        labels = [f"null:{draw}:{path}" for draw in range(draws)]
+        self.factors = [
+            (up.double(), down.double())
+            for up, down in (random_factors(core.weight, rank, label) for label in labels)
+        ]
+        self.chosen = [ranked(core.rates(up, down), LTSDS) for up, down in self.factors]
+
+
+def study_capture(
+    core: Core,
+    tsds: Sequence[int],
+    changes: dict[int, dict[str, Tensor]],
+    config: AdapterConfig,
+    random: RandomChanges,
+) -> Capture:
+    """Precision and recall of the changes, given as a layer's tensors by step."""
+    found = [_capture(core, tensors, config, tsds) for tensors in changes.values()]
+    usable = len(core.sigma)
+    chance = {"precision": min(1, UPPER / usable), "recall": LTSDS / usable}
+    return Capture(
+        tuple(changes),
+        tuple(row["precision"] for row in found),
+        tuple(row["recall"] for row in found),
+        Expected(tuple(captured(chosen, tsds) for chosen in random.chosen), chance),
+    )
+
+
+def _capture(
+    core: Core, tensors: dict[str, Tensor], config: AdapterConfig, tsds: Sequence[int]
+) -> Numbers:
+    rates = core.rates(*branch_of(tensors, config).stacked_factors())
+    if not rates.any():
+        return {"precision": np.nan, "recall": np.nan}
+    return captured(ranked(rates, LTSDS), tsds)
+
+
+def captured(ltsds: Sequence[int], tsds: Sequence[int]) -> Numbers:
+    """Precision and recall of Section 3.4, of 8 directions against 16 or more TSDs, best first."""
+    return {
+        "precision": share_within(ltsds, tsds[:UPPER]),
+        "recall": share_within(tsds[:MOST_CRUCIAL], ltsds),
+    }
+
+
+def aligned(tsds: Sequence[int], ltsds: Sequence[int], dtsds: Sequence[int]) -> Numbers:
+    """Table 5: how many of the top 4 of the first are among all of the second."""
+    return {
+        "DTSD in LTSD": share_within(dtsds[:MOST_CRUCIAL], ltsds),
+        "TSD in LTSD": share_within(tsds[:MOST_CRUCIAL], ltsds),
+        "TSD in DTSD": share_within(tsds[:MOST_CRUCIAL], dtsds),
+    }
+
+
+def study_launched(
+    core: Core,
+    tsds: Sequence[int],
+    tensors: dict[str, Tensor],
+    config: AdapterConfig,
+    random: RandomChanges,
+) -> Launched | None:
+    """Alignment and amplification of the finished adapter; None where nothing was launched."""
+    index = tuple(tensors["direction_index"].tolist())[:LTSDS] if config.chosen else (-1,)
+    if min(index) < 0:
+        return None
+    up, down = branch_of(tensors, config).stacked_factors()
+    dtsds = ranked(core.rates(up, down), LTSDS)
+    rows = _random_rows(core, tsds, random, len(index), low_rank_norm(up, down))
+    chance = aligned_by_chance(len(index), len(core.sigma))
+    return Launched(
+        aligned(tsds, index, dtsds),
+        amplifications(core, index, tensors, config),
+        Expected(rows, chance),
+    )
+
+
+def amplifications(
+    core: Core, index: Sequence[int], tensors: dict[str, Tensor], config: AdapterConfig
+) -> Numbers:
+    """Table 6. W_res = W - c B0 A0 stands under each; fold's c Bp Ap counts in all and in AB."""
+    silent = {"AB": ("delta_sigma",), "dash": ("lora_B", "prelaunch_B")}
+    found = {"all": core.amplification(index, *branch_of(tensors, config).stacked_factors())}
+    for name, off in silent.items():
+        zeros = {key: torch.zeros_like(tensors[key]) for key in off if key in tensors}
+        branch = branch_of({**tensors, **zeros}, config)
+        found[name] = core.amplification(index, *branch.stacked_factors())
+    return found
+
+
+def aligned_by_chance(ltsds: int, usable: int) -> Numbers:
+    """Of directions drawn without preference."""
+    return {
+        "DTSD in LTSD": ltsds / usable,
+        "TSD in LTSD": ltsds / usable,
+        "TSD in DTSD": LTSDS / usable,
+    }
+
+
+def _random_rows(
+    core: Core, tsds: Sequence[int], random: RandomChanges, ltsds: int, norm: float
+) -> tuple[Numbers, ...]:
+    """A draw plays the launch, the next one the end; independent, as learning is not."""
+    rows = []
+    for draw, (chosen, (up, down)) in enumerate(zip(random.chosen, random.factors, strict=True)):
+        launched, ended = chosen[:ltsds], random.chosen[(draw + 1) % len(random.chosen)]
+        scaled = up * (norm / low_rank_norm(up, down))
+        amplified = core.amplification(launched, scaled, down)
+        rows.append({**aligned(tsds, launched, ended), "amplification": amplified})
+    return tuple(rows)

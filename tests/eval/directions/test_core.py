@@ -1,0 +1,74 @@
+"""Directions of small weights against torch's own SVD."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from eval.directions.core import Core, core_of, low_rank_norm, ranked, share_within
+from trainer.adapters.decomposition import decompose
+
+SHAPES = pytest.mark.parametrize("shape", [(12, 20), (16, 16), (20, 12)])
+
+
+def weight_of(shape: tuple[int, int]) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def made(shape: tuple[int, int]) -> Core:
+    weight = weight_of(shape)
+    return core_of(weight, decompose(weight, "layer"))
+
+
+@SHAPES
+def test_planted_task_specific_directions_are_found(shape: tuple[int, int]) -> None:
+    u, sigma, vh = torch.linalg.svd(weight_of(shape).double(), full_matrices=False)
+    planted = {1: 0.9, 7: -0.8, 4: 0.7, 11: 0.6}  # change of each for its sigma
+    change = sum(share * sigma[j] * torch.outer(u[:, j], vh[j]) for j, share in planted.items())  # type: ignore[assignment]
+    assert isinstance(change, Tensor)
+    rates = made(shape).rates_of(change)
+    assert ranked(rates, 4) == tuple(planted)
+    assert rates[[1, 7, 4, 11]].tolist() == pytest.approx([0.9, 0.8, 0.7, 0.6], rel=1e-5)
+
+
+@SHAPES
+def test_change_rates_are_those_of_the_dense_formula(shape: tuple[int, int]) -> None:
+    u, sigma, vh = torch.linalg.svd(weight_of(shape).double(), full_matrices=False)
+    up, down = torch.randn(shape[0], 3).double(), torch.randn(3, shape[1]).double()
+    expected = (u.T @ up @ down @ vh.T).diagonal().abs() / (sigma + 1e-6)
+    core = made(shape)
+    torch.testing.assert_close(core.rates(up, down), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(core.rates_of(up @ down), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_random_rates_are_those_of_a_gaussian_matrix_of_that_norm() -> None:
+    core = made((12, 20))
+    drawn = torch.stack([core.random_rates(3.0, f"a{n}") for n in range(2000)]).square().mean(0)
+    generator = torch.Generator().manual_seed(1)
+    dense = []
+    for _ in range(2000):
+        change = torch.randn(12, 20, generator=generator).double()
+        dense.append(core.rates_of(change * 3 / 240**0.5))
+    torch.testing.assert_close(drawn, torch.stack(dense).square().mean(0), rtol=0.2, atol=0)
+
+
+@SHAPES
+def test_amplification_is_that_of_the_dense_formula(shape: tuple[int, int]) -> None:
+    weight = weight_of(shape).double()
+    u, _, vh = torch.linalg.svd(weight, full_matrices=False)
+    up, down = torch.randn(shape[0], 2).double(), torch.randn(2, shape[1]).double()
+    chosen = [9, 2, 5]
+    left, right = u[:, chosen], vh[chosen].T
+    after = torch.linalg.norm(left.T @ (weight + up @ down) @ right)
+    expected = float(after / torch.linalg.norm(left.T @ weight @ right))
+    assert made(shape).amplification(chosen, up, down) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_norm_of_a_product_needs_no_product() -> None:
+    up, down = torch.randn(9, 3).double(), torch.randn(3, 7).double()
+    assert low_rank_norm(up, down) == pytest.approx(float(torch.linalg.norm(up @ down)))
+
+
+def test_a_share_counts_members_whatever_their_order() -> None:
+    assert share_within((5, 1, 9, 2), (2, 8, 5, 7, 6)) == 0.5

@@ -12,7 +12,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,14 +64,9 @@ class Person:
 
     def drop_photos(self, kind: str, name: str) -> None:
         """The photos of a bundled subject and what they show, on the first screen."""
-        dropped = self.page.locator("#drop", has_text="0.png")
-        for _ in range(3):  # Gradio loses files that come while it is mounting the page
-            self.page.locator("#drop input[type=file]").set_input_files(photos_of(kind))
-            with suppress(AssertionError):
-                expect(dropped).to_be_visible(timeout=20_000)
-                break
-            self.visit("?tab=subjects")
-        expect(dropped).to_be_visible()
+        self.page.locator("#drop input[type=file]").set_input_files(photos_of(kind))
+        # By its name, for its text is sometimes "0 .png".
+        expect(self.page.get_by_role("cell", name="0.png", exact=True)).to_be_visible()
         self.page.get_by_label("Its name").first.fill(name)
         self.page.get_by_label("It is a …").first.fill(kind)
 

@@ -155,7 +155,7 @@ def test_a_database_that_is_away_for_ten_seconds_costs_no_job(fleet, postgres) -
 @sqlite_only
 def test_a_full_disk_blocks_the_job_and_ends_in_order_when_there_is_space(small_disk) -> None:
     fleet = small_disk
-    job_id = fleet.submit(80, seconds=0.05)
+    job_id = fleet.submit(200, seconds=0.05)
     fleet.start_worker()
     fleet.until(lambda: len(fleet.steps(job_id)) > 6)
     ballast = fleet.workspace / "ballast"

@@ -30,11 +30,13 @@ TABS = {
     "system": system.build,
 }
 SETTLE = """(name) => {
+  let looks = 0;
   const settle = () => {
+    if (++looks > 60 || navigator.userActivation.hasBeenActive) return clearInterval(timer);
     const tab = document.querySelector(`#tabs [data-tab-id="${name}"]`);
-    if (tab.ariaSelected === "false" && !navigator.userActivation.hasBeenActive) tab.click();
+    if (tab?.ariaSelected === "false") tab.click();
   };
-  [300, 1000, 3000].forEach((wait) => setTimeout(settle, wait));
+  const timer = setInterval(settle, 300);
 }"""
 """Gradio loses a selection that comes while its tabs are being mounted: insist until it holds."""
 

@@ -34,6 +34,7 @@ def _train_and_come_back(person: Any, browser: Browser) -> None:
     person.wait_for_progress(f"of {STEPS} steps")
     person.visit(page.url.removeprefix(person.site.url))
     expect(person.watched.get_by_role("heading", name="Duck · lora-tsd")).to_be_visible()
+    expect(page).to_have_url(re.compile("tab=train"))  # while tabs are mounted it names another
     phone = browser.new_context(**PHONE).new_page()
     phone.goto(page.url)
     expect(phone.locator(".watch:visible .badge")).to_be_visible()

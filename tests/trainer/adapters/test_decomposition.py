@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,15 @@ from trainer.adapters import decomposition
 from trainer.adapters.decomposition import Decomposition, DecompositionService, decompose
 from trainer.adapters.weights import StoredWeight
 from trainer.errors import NonFiniteError
+
+Started = Callable[[], list[psutil.Process]]
+
+
+@pytest.fixture
+def started() -> Started:
+    """Child processes that came since; others may be there, such as Python's resource tracker."""
+    before = set(psutil.Process().children())
+    return lambda: [child for child in psutil.Process().children() if child not in before]
 
 
 def weight(seed: int, out: int = 24, in_: int = 32) -> Tensor:
@@ -88,7 +98,7 @@ def test_a_corrupt_cache_entry_is_computed_again(
 
 
 def test_workers_give_what_this_process_gives_and_race_without_harm(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, started: Started
 ) -> None:
     bad = weight(5)
     bad[2, 3] = torch.inf
@@ -98,7 +108,7 @@ def test_workers_give_what_this_process_gives_and_race_without_harm(
     live = {f"{seed}{copy}": weight(seed, 96, 64) for seed in range(6) for copy in "ab"}
     with DecompositionService(tmp_path / "cache", workers=2) as service:
         service.submit({**live, "stored": stored, "bad": bad})
-        workers = psutil.Process().children()
+        workers = started()
         assert len(workers) == 2  # and no resource tracker: there are no semaphores to leak
         for path, w in live.items():
             assert_same(service.result(path), decompose(w, path))
@@ -112,24 +122,24 @@ def test_workers_give_what_this_process_gives_and_race_without_harm(
 
 
 def test_a_killed_worker_costs_time_and_not_the_result(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, started: Started
 ) -> None:
     weights = {f"{seed}": weight(seed) for seed in range(5)}
     with caplog.at_level(logging.WARNING), DecompositionService(tmp_path, workers=1) as service:
         service.submit(weights)
-        psutil.Process().children()[0].kill()
+        started()[0].kill()
         for path, w in weights.items():
             assert_same(service.result(path), decompose(w, path))
     assert "0: the worker process has ended; it is computed at launch" in caplog.text
 
 
-def test_a_closed_service_still_answers(tmp_path: Path) -> None:
+def test_a_closed_service_still_answers(tmp_path: Path, started: Started) -> None:
     service = DecompositionService(tmp_path, workers=1)
     service.submit({"a": weight(0)})
     service.close()
     service.close()
     assert_same(service.result("a"), decompose(weight(0), "a"))
-    assert not psutil.Process().children()
+    assert not started()
 
 
 SCRIPT = """

@@ -159,9 +159,13 @@ def test_a_full_disk_blocks_the_job_and_ends_in_order_when_there_is_space(small_
     fleet.start_worker()
     fleet.until(lambda: len(fleet.steps(job_id)) > 6)
     ballast = fleet.workspace / "ballast"
-    _fill(ballast)
     program = ("counting_program", str(fleet.workspace / "jobs" / job_id))
-    fleet.until(lambda: not fleet.processes(*program))
+
+    def stopped_by_a_full_disk() -> bool:
+        _fill(ballast)  # again and again: an old checkpoint that goes makes room for a new one
+        return not fleet.processes(*program)
+
+    fleet.until(stopped_by_a_full_disk)
     time.sleep(2)  # even the queue's own file cannot grow
     ballast.unlink()
     assert fleet.wait(job_id).state is JobState.BLOCKED
@@ -173,7 +177,7 @@ def test_a_full_disk_blocks_the_job_and_ends_in_order_when_there_is_space(small_
 
 
 def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
+    with path.open("ab", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             try:
                 while True:

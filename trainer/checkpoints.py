@@ -63,7 +63,10 @@ class Checkpoint:
             load_head(trained.head, self.path / HEAD)
         try:
             state = join_state(load_file(self.path / OPTIMIZER), self.state["optimizer"])
+            rates = [group["initial_lr"] for group in trained.optimizer.param_groups]
             trained.optimizer.load_state_dict(state)
+            for group, rate in zip(trained.optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate  # the config's; checkpoints of old have none
         except (ValueError, KeyError) as error:
             raise ResumeError(f"{self.path}: is of another optimizer ({error}).") from error
         trained.scaler.load_state_dict(self.state["scaler"])

@@ -22,15 +22,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from eval.directions.core import core_of, ranked
 from eval.tsd_overlap import LaunchedDirections, layer_matrix, overlap_matrix, pair_values
 from trainer.adapters.config import AdapterConfig
-from trainer.adapters.decomposition import Decomposition, DecompositionService
-from trainer.adapters.directions import (
-    change_rate,
-    highest_change_rates,
-    seeded,
-    sigma_projection,
-)
+from trainer.adapters.decomposition import DecompositionService
+from trainer.adapters.directions import seeded
 from trainer.adapters.layer import random_A
 from trainer.adapters.weights import read_weight
 
@@ -82,16 +78,15 @@ def measure_null(
     chance = {}
     decompositions.submit(weights)
     for path, weight in tqdm(weights.items(), desc="Null", unit="layer", leave=False, disable=None):
-        frozen = read_weight(weight)
-        decomposition = decompositions.result(path)
-        chance[path] = count / decomposition.usable
-        start = random_A(config.rank, frozen.shape[1], f"{config.seed}:{path}")
+        core = core_of(read_weight(weight), decompositions.result(path))
+        chance[path] = count / len(core.sigma)
+        start = random_A(config.rank, core.weight.shape[1], f"{config.seed}:{path}")
         for draw, chosen in enumerate(random):
-            up, down = random_factors(frozen, config.rank, f"null:{draw}:{path}")
-            chosen[path] = _choice(frozen, decomposition, up, down, count)
+            up, down = random_factors(core.weight, config.rank, f"null:{draw}:{path}")
+            chosen[path] = ranked(core.rates(up, down), count)
         for draw, chosen in enumerate(started):
-            up, _ = random_factors(frozen, config.rank, f"null:{draw}:{path}")
-            chosen[path] = _choice(frozen, decomposition, up, start, count)
+            up, _ = random_factors(core.weight, config.rank, f"null:{draw}:{path}")
+            chosen[path] = ranked(core.rates(up, start), count)
     return Yardsticks(_null(random, count), _null(started, count) if shared else None, chance)
 
 
@@ -101,16 +96,6 @@ def random_factors(weight: Tensor, rank: int, label: str) -> tuple[Tensor, Tenso
     out_features, in_features = weight.shape
     up = torch.randn(out_features, rank, generator=generator)
     return up, torch.randn(rank, in_features, generator=generator)
-
-
-def _choice(
-    weight: Tensor, decomposition: Decomposition, up: Tensor, down: Tensor, count: int
-) -> tuple[int, ...]:
-    """The LTSDs that launch would take for this change."""
-    vectors = decomposition.vectors[:, : decomposition.usable].double()
-    sigma = decomposition.sigma[: decomposition.usable]
-    rate = change_rate(sigma_projection(weight, vectors, sigma, up, down), sigma)
-    return tuple(highest_change_rates(rate, count).tolist())
 
 
 def _null(draws: Sequence[dict[str, tuple[int, ...]]], count: int) -> Null:

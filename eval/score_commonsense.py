@@ -25,6 +25,7 @@ from eval.scores import Score, score_of
 from eval.text_outputs import Advance, log_likelihoods, responses
 from eval.text_scores import Answers, heading, percent, progress
 from trainer.command_line import run_command
+from trainer.config import out_of_range
 from trainer.data.instruct import (
     DEMO_FILE,
     Item,
@@ -68,18 +69,13 @@ class ScoreCommonsenseConfig:
 
     def validate(self) -> None:
         """Check the numbers; one ConfigError with all faults."""
-        at_least_one = [
-            ("--items", self.items),
-            ("--batch-size", self.batch_size),
-            ("--num-beams", self.num_beams),
-            ("--max-new-tokens", self.max_new_tokens),
+        at_least = [
+            ("--items", self.items, 1),
+            ("--batch-size", self.batch_size, 1),
+            ("--num-beams", self.num_beams, 1),
+            ("--max-new-tokens", self.max_new_tokens, 1),
         ]
-        faults = [
-            f"{flag} is {value}; it must be at least 1."
-            for flag, value in at_least_one
-            if value is not None and value < 1
-        ]
-        if faults:
+        if faults := out_of_range(at_least, []):
             raise ConfigError("\n".join(faults))
 
 

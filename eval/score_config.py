@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from trainer.config import out_of_range
 from trainer.errors import ConfigError
 from trainer.generator import Device
 
@@ -54,11 +55,7 @@ class ScoreConfig:
             ("--leakage-prompts", self.leakage_prompts, 0),
             ("--num-inference-steps", self.num_inference_steps, 1),
         ]
-        faults = [
-            f"{flag} is {value}; it must be at least {low}."
-            for flag, value, low in at_least
-            if value is not None and value < low
-        ]
+        faults = out_of_range(at_least, [])
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             faults.append("--seeds: give at least one, each once, such as --seeds 0 1 2 3.")
         if faults:

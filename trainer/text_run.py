@@ -41,6 +41,13 @@ class TextRun(RunFolder):
         values = self._read(self.config_file)
         return from_json(values, GlueConfig() if "task" in values else LLMConfig())
 
+    def require_finished(self) -> None:
+        """ArtifactError where training has not come to its end."""
+        if not self.status_file.exists():
+            raise ArtifactError(
+                f"{self.path} has not finished: go on with it by --resume {self.path}."
+            )
+
     def glue_config(self) -> GlueConfig:
         """The config of a run of GLUE; ArtifactError where it is another's."""
         config = self.read_config()

@@ -72,11 +72,6 @@ def ranked(rates: Tensor, count: int) -> tuple[int, ...]:
     return tuple(highest_change_rates(rates, count).tolist())
 
 
-def share_within(first: Sequence[int], second: Sequence[int]) -> float:
-    """How many of the first are among the second, 0 to 1."""
-    return len(set(first) & set(second)) / len(first)
-
-
 def low_rank_norm(up: Tensor, down: Tensor) -> float:
     """Frobenius norm of up @ down, from the factors alone."""
     return float(((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt())

@@ -63,7 +63,7 @@ def open_studied(full: Path, adapters: Sequence[Path]) -> tuple[FineTuned, list[
             f"{full} trained {config.method}, so it has no W*; give first a run of "
             "`train_glue.py` or `train_llm.py` with --instead full."
         )
-    _require_finished(run)
+    run.require_finished()
     opened = [_open_adapter(path) for path in adapters]
     text = load_base(config)
     for adapter in opened:
@@ -87,16 +87,11 @@ def _open_adapter(path: Path) -> AdapterRun:
             f"{path} trained {config.method}, which changes no directions of the core; give runs "
             "of --adapter.method lora, lora-dash, lora-init, lora-tsd and their kin."
         )
-    _require_finished(run)
+    run.require_finished()
     native = read_native(run.native)
     kept = [read_native(folder / ADAPTER) for folder in checkpoint_folders(run.checkpoints)]
     before = [checkpoint for checkpoint in kept if checkpoint.step < native.step]
     return AdapterRun(run, native, (*before, native))
-
-
-def _require_finished(run: TextRun) -> None:
-    if not run.status_file.exists():
-        raise ArtifactError(f"{run.path} has not finished: go on with it by --resume {run.path}.")
 
 
 def _require_same_base(adapter: AdapterRun, at_hand: str) -> None:

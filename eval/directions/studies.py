@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eval.directions.core import Core, low_rank_norm, ranked, share_within
+from eval.directions.core import Core, low_rank_norm, ranked
 from eval.directions.studied import branch_of
 from eval.null_overlap import random_factors
+from eval.tsd_overlap import overlap
 from trainer.adapters.config import AdapterConfig
 
 LTSDS = 8
@@ -123,17 +124,17 @@ def _capture(
 def captured(ltsds: Sequence[int], tsds: Sequence[int]) -> Numbers:
     """Precision and recall of Section 3.4, of 8 directions against 16 or more TSDs, best first."""
     return {
-        "precision": share_within(ltsds, tsds[:UPPER]),
-        "recall": share_within(tsds[:MOST_CRUCIAL], ltsds),
+        "precision": overlap(ltsds, tsds[:UPPER]),
+        "recall": overlap(tsds[:MOST_CRUCIAL], ltsds),
     }
 
 
 def aligned(tsds: Sequence[int], ltsds: Sequence[int], dtsds: Sequence[int]) -> Numbers:
     """Table 5: how many of the top 4 of the first are among all of the second."""
     return {
-        "DTSD in LTSD": share_within(dtsds[:MOST_CRUCIAL], ltsds),
-        "TSD in LTSD": share_within(tsds[:MOST_CRUCIAL], ltsds),
-        "TSD in DTSD": share_within(tsds[:MOST_CRUCIAL], dtsds),
+        "DTSD in LTSD": overlap(dtsds[:MOST_CRUCIAL], ltsds),
+        "TSD in LTSD": overlap(tsds[:MOST_CRUCIAL], ltsds),
+        "TSD in DTSD": overlap(tsds[:MOST_CRUCIAL], dtsds),
     }
 
 

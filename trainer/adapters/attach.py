@@ -82,7 +82,7 @@ class Adapter:
             del wrapper.branches[self.name]
             if not wrapper.branches:
                 wrapper.base.train(wrapper.training)
-                _replace(self.model, path, wrapper.base)
+                replace_module(self.model, path, wrapper.base)
 
     @contextmanager
     def disabled(self) -> Iterator[None]:
@@ -306,10 +306,11 @@ def _wrapped(model: nn.Module, path: str) -> AdaptedLinear:
     if isinstance(module, AdaptedLinear):
         return module
     wrapper = AdaptedLinear(module)
-    _replace(model, path, wrapper)
+    replace_module(model, path, wrapper)
     return wrapper
 
 
-def _replace(model: nn.Module, path: str, module: nn.Module) -> None:
+def replace_module(model: nn.Module, path: str, module: nn.Module) -> None:
+    """Put another module in the place of that path."""
     parent, _, leaf = path.rpartition(".")
     setattr(model.get_submodule(parent), leaf, module)

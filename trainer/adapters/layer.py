@@ -185,14 +185,12 @@ def random_A(rank: int, in_features: int, label: str) -> Tensor:
     return torch.empty(rank, in_features).uniform_(-bound, bound, generator=seeded(label))
 
 
-class AdaptedLinear(nn.Module):
-    """A linear with branches; looks like the linear it wraps, and keeps it untouched as `base`."""
+class WrappedLinear(nn.Module):
+    """Something around a linear that looks like it, and keeps it untouched as `base`."""
 
     def __init__(self, base: nn.Linear) -> None:
         super().__init__()
         self.base = base
-        self.branches = nn.ModuleDict()
-        self.train(base.training)
 
     @property
     def in_features(self) -> int:
@@ -209,6 +207,15 @@ class AdaptedLinear(nn.Module):
     @property
     def bias(self) -> Tensor | None:
         return self.base.bias
+
+
+class AdaptedLinear(WrappedLinear):
+    """A linear with branches."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__(base)
+        self.branches = nn.ModuleDict()
+        self.train(base.training)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)

@@ -95,9 +95,8 @@ class Fitting:
             torch.optim.AdamW(border, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
         )
         self.border = border
-        self.buffers = {
-            n: t for n, t in model.state_dict().items() if n in dict(model.named_buffers())
-        }
+        kept = model.state_dict().keys()
+        self.buffers = {name: t for name, t in model.named_buffers() if name in kept}
         """Views of what the net counts as it goes, as batch norms do."""
         self.mean = [p.detach().clone() for p in self.weights]
         self.resume()

@@ -24,7 +24,7 @@ from trainer.embedded_base.config import BaseConfig
 from trainer.embedded_base.fitting import Fitting, autocast, generator_at, rows_at
 from trainer.embedded_base.rendering import Rendered, SceneSet
 from trainer.embedded_base.scenes import Plan
-from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer, scorer_config
+from trainer.embedded_base.scorer import CONTEXT_LENGTH, build_scorer, save_scorer
 from trainer.embedded_base.tokenizer import build_tokenizer, token_ids
 from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED, swap_colours, to_tensor
 
@@ -114,8 +114,7 @@ class Scoring(nn.Module):
     def __init__(self, clip: CLIP, n_sprites: int) -> None:
         super().__init__()
         self.clip = clip
-        width = scorer_config(0)["embed_dim"]
-        self.prototypes = nn.Parameter(torch.randn(n_sprites, width))
+        self.prototypes = nn.Parameter(torch.randn(n_sprites, clip.text_projection.shape[1]))
 
     def identity_loss(self, images: Tensor, scale: Tensor, sprites: Tensor) -> Tensor:
         """(b, d) unit rows against all prototypes; `sprites` (b,), -1 where a picture has no say:

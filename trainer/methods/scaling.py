@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from trainer.adapters.config import AdapterConfig
+from trainer.adapters.layer import WrappedLinear
 from trainer.methods.placed import Placement
-from trainer.methods.wrapping import WrappedLinear, wrap_targets
+from trainer.methods.wrapping import wrap_targets
 
 
 class ScaledLinear(WrappedLinear):

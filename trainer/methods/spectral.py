@@ -16,9 +16,10 @@ from torch.nn import functional as F
 
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.directions import core_directions, direction_pairs
+from trainer.adapters.layer import WrappedLinear
 from trainer.errors import ConfigError
 from trainer.methods.placed import Placement
-from trainer.methods.wrapping import WrappedLinear, wrap_targets
+from trainer.methods.wrapping import wrap_targets
 
 
 class SpectralLinear(WrappedLinear):

@@ -1,4 +1,7 @@
-"""Own methods on the adapter's targets: each linear is kept whole inside its wrapper."""
+"""Own methods on the adapter's targets: each linear is kept whole inside its wrapper.
+
+A wrapper's own tensors stay fp32.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from trainer.adapters.attach import find_targets
+from trainer.adapters.attach import find_targets, replace_module
+from trainer.adapters.layer import WrappedLinear
 from trainer.methods.placed import Placement
-
-
-class WrappedLinear(nn.Module):
-    """A linear inside something that looks like it; its own tensors stay fp32."""
-
-    def __init__(self, base: nn.Linear) -> None:
-        super().__init__()
-        self.base = base
-
-    @property
-    def in_features(self) -> int:
-        return self.base.in_features
-
-    @property
-    def out_features(self) -> int:
-        return self.base.out_features
-
-    @property
-    def weight(self) -> Tensor:
-        return self.base.weight
-
-    @property
-    def bias(self) -> Tensor | None:
-        return self.base.bias
 
 
 def wrap_targets(
@@ -46,8 +26,7 @@ def wrap_targets(
     trained: dict[str, nn.Parameter] = {}
     fixed: dict[str, Tensor] = {}
     for path, wrapper in wrappers.items():
-        parent, _, leaf = path.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, wrapper)
+        replace_module(model, path, wrapper)
         for name, parameter in wrapper.named_parameters(recurse=False):
             trained[f"{path}.{name}"] = parameter
         for name, buffer in wrapper.named_buffers(recurse=False):

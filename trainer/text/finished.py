@@ -7,7 +7,6 @@ from pathlib import Path
 from trainer.adapters.checkpoint import restore_native
 from trainer.checkpoints import load_head
 from trainer.data.glue import task_named
-from trainer.errors import ArtifactError
 from trainer.methods.build import build_method
 from trainer.text.load import TextModel, load_causal_lm, load_classifier
 from trainer.text_config import GlueConfig, LLMConfig
@@ -28,8 +27,7 @@ def open_text_run(path: Path) -> tuple[TextRun, TextModel]:
     """The run and its model, ready to answer; ArtifactError where it has not finished."""
     run = TextRun(path)
     config = run.read_config()
-    if not run.status_file.exists():
-        raise ArtifactError(f"{path} has not finished: go on with it by --resume {path}.")
+    run.require_finished()
     text = load_base(config)
     method = build_method(text.model, config.adapter, config.instead, head=frozenset(text.head))
     restore_native(method, run.native, base_fingerprint=method.base_fingerprint())

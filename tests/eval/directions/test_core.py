@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from eval.directions.core import Core, core_of, low_rank_norm, ranked, share_within
+from eval.directions.core import Core, core_of, low_rank_norm, ranked
+from eval.tsd_overlap import overlap
 from trainer.adapters.decomposition import decompose
 
 SHAPES = pytest.mark.parametrize("shape", [(12, 20), (16, 16), (20, 12)])
@@ -71,4 +72,4 @@ def test_the_norm_of_a_product_needs_no_product() -> None:
 
 
 def test_a_share_counts_members_whatever_their_order() -> None:
-    assert share_within((5, 1, 9, 2), (2, 8, 5, 7, 6)) == 0.5
+    assert overlap((5, 1, 9, 2), (2, 8, 5, 7, 6)) == 0.5

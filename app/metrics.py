@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from trainer.run import Run
+from trainer.run import Run, RunFolder
 
 KEPT = 4
 """Runs whose rows stay in memory: 50,000 rows of steps are 47 MB."""
@@ -44,7 +44,7 @@ class Metrics:
             return list(known.rows)
 
 
-def last_step(run: Run) -> int:
+def last_step(run: RunFolder) -> int:
     """The step of the newest complete row, from the end of the file; 0 without any."""
     try:
         with run.metrics.open("rb") as file:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from eval.comparison_cells import Numbers, once, trained
 from eval.comparison_config import (
@@ -19,7 +18,7 @@ from eval.comparison_config import (
     Recipe,
 )
 from trainer.data.glue import LabelledText
-from trainer.data.instruct import DEMO_FILE, Item, read_items
+from trainer.data.instruct import Item, read_items
 from trainer.errors import NonFiniteError
 from trainer.glue import read_rows
 from trainer.journal import Watch
@@ -55,7 +54,7 @@ def _sentences(recipe: GlueConfig) -> list[LabelledText]:
 
 
 def _items(recipe: LLMConfig) -> list[Item]:
-    return read_items(Path(recipe.data).expanduser() if recipe.data else DEMO_FILE)
+    return read_items(recipe.items)
 
 
 def _judge(settings: Recipe) -> Numbers:

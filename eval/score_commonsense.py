@@ -27,7 +27,6 @@ from eval.text_scores import Answers, heading, percent, progress
 from trainer.command_line import run_command
 from trainer.config import out_of_range
 from trainer.data.instruct import (
-    DEMO_FILE,
     Item,
     Style,
     candidates_of,
@@ -87,7 +86,7 @@ def score_commonsense(config: ScoreCommonsenseConfig) -> dict[str, Any]:
     config.validate()
     run = TextRun(config.run)
     trained = run.llm_config()
-    data = config.data or (Path(trained.data) if trained.data else DEMO_FILE)
+    data = config.data or trained.items
     sets = {
         name: read_items(file, "test")[: config.items]
         for name, file in find_sets(data, "test").items()

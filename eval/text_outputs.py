@@ -6,10 +6,8 @@ once. Answers come back in the order given, and padding changes none of them bey
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -85,7 +83,7 @@ def _sums(
     mask, answer = read["attention_mask"], told["input_ids"]
     places = (mask.cumsum(-1) - 1).clamp(min=0)
     known = model.model(
-        **read, **_accepted(model, position_ids=places), use_cache=True, logits_to_keep=1
+        **read, **model.accepted(position_ids=places), use_cache=True, logits_to_keep=1
     )
     log_p = known.logits[:, -1:].float().log_softmax(-1)[owners]  # (R, 1, vocabulary)
     if answer.shape[1] > 1:
@@ -95,7 +93,7 @@ def _sums(
             input_ids=answer[:, :-1],
             attention_mask=torch.cat([mask[owners], told["attention_mask"][:, :-1]], dim=1),
             past_key_values=known.past_key_values,
-            **_accepted(model, position_ids=after),
+            **model.accepted(position_ids=after),
         )
         log_p = torch.cat([log_p, more.logits.float().log_softmax(-1)], dim=1)
     of_tokens = log_p.gather(-1, answer[..., None])[..., 0] * told["attention_mask"]
@@ -137,12 +135,6 @@ def _padded(model: TextModel, rows: list[list[int]], side: str) -> dict[str, Ten
     """input_ids and attention_mask, (rows, longest)"""
     filled = model.tokenizer.pad({"input_ids": rows}, padding_side=side, return_tensors="pt")
     return {name: tensor.to(model.device) for name, tensor in filled.items()}
-
-
-def _accepted(model: TextModel, **options: Any) -> dict[str, Any]:
-    """Those of the options that the model's forward takes: some know no positions."""
-    known = inspect.signature(model.model.forward).parameters
-    return {name: value for name, value in options.items() if name in known}
 
 
 def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

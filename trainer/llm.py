@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer.data.instruct import DEMO_FILE, read_items
+from trainer.data.instruct import read_items
 from trainer.errors import ConfigError
 from trainer.journal import Watch
 from trainer.text.batches import draw, hold_out, tokenise_instructions
@@ -25,7 +25,7 @@ def train(config: LLMConfig, watch: Watch | None = None) -> TextRun:
     Raises UserError for bad input, Interrupted after a stop (the run can be resumed), and
     NonFiniteError where the result would be wrong.
     """
-    stem = f"{_data(config).resolve().stem}-{config.method}"
+    stem = f"{config.items.resolve().stem}-{config.method}"
     return train_text(config, stem, _gather, watch or Watch())
 
 
@@ -35,14 +35,10 @@ def resume(path: Path, watch: Watch | None = None) -> TextRun:
     return resume_text(run, run.llm_config(), _gather, watch or Watch())
 
 
-def _data(config: LLMConfig) -> Path:
-    return Path(config.data).expanduser() if config.data else DEMO_FILE
-
-
 def _gather(config: LLMConfig) -> Material:
     seed, validation = config.optim.seed, config.validation
     kept = validation.examples if validation.every else 0
-    items, held_out = hold_out(read_items(_data(config)), kept, seed)
+    items, held_out = hold_out(read_items(config.items), kept, seed)
     if not items:
         raise ConfigError(
             f"--validation.examples {kept} leaves nothing to train on: there are {len(held_out)}."

@@ -6,6 +6,7 @@ between GPUs and by gloo between CPUs; a process alone is the case of one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -77,3 +78,8 @@ def join(device: torch.device) -> Peers:
     """The processes that this one was started with."""
     state = PartialState(cpu=device.type == "cpu")
     return Peers(state.process_index, state.num_processes, state.device)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that talks, before and after it has joined the others."""
+    return int(os.environ.get("RANK", "0")) == 0

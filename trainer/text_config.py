@@ -13,7 +13,7 @@ from typing import Literal
 
 from trainer.adapters.config import AdapterConfig
 from trainer.config import CheckpointConfig, device_faults, out_of_range
-from trainer.data.instruct import Style
+from trainer.data.instruct import DEMO_FILE, Style
 from trainer.errors import ConfigError
 from trainer.methods.config import Instead
 
@@ -170,6 +170,11 @@ class LLMConfig(TextConfig):
         )
     )
     optim: TextOptimConfig = field(default_factory=lambda: TextOptimConfig(warmup=100))
+
+    @property
+    def items(self) -> Path:
+        """Where the items are: a file, or a folder of sets."""
+        return Path(self.data).expanduser() if self.data else DEMO_FILE
 
 
 def _range_faults(config: TextConfig) -> list[str]:

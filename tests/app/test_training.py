@@ -12,7 +12,7 @@ from app.studio import Studio
 from app.views import SubjectView, Upload
 from trainer.config import SDXL_BASE
 from trainer.errors import BaseModelError, ConfigError, PhotoError
-from trainer.train_dreambooth import parse
+from trainer.train_dreambooth import SCRIPT
 
 SETTINGS = {
     "optim": {"steps": 20, "betas": [0.8, 0.99]},
@@ -45,7 +45,7 @@ def test_the_command_shown_is_read_as_the_same_config(
     request = TrainRequest(subject.slug, preset, settings=settings)
     words = shlex.split(studio.command_line(request))
     assert words[:2] == ["python", "trainer/train_dreambooth.py"]
-    assert parse(words[2:]).settings == studio.config_of(request)
+    assert SCRIPT.parse(words[2:]).settings == studio.config_of(request)
 
 
 @pytest.mark.parametrize(

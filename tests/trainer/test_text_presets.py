@@ -69,18 +69,18 @@ def test_a_task_that_is_not_in_the_table_is_refused_with_those_that_are() -> Non
 
 
 def test_no_flags_mean_the_demo() -> None:
-    assert train_glue.parse([]).settings == glue_preset("demo")
-    assert train_llm.parse([]).settings == llm_preset("demo")
+    assert train_glue.SCRIPT.parse([]).settings == glue_preset("demo")
+    assert train_llm.SCRIPT.parse([]).settings == llm_preset("demo")
 
 
 def test_a_recipe_is_printed_whole_without_loading_anything(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     flags = ["--preset", "deberta-v3-large-r2", "--task", "rte", "--adapter.method", "lora"]
-    assert train_glue.main([*flags, "--print-recipe"]) == 0
+    assert train_glue.SCRIPT.main([*flags, "--print-recipe"]) == 0
     config = from_json(json.loads(capsys.readouterr().out), GlueConfig())
     assert (config.task, config.adapter.method, config.optim.epochs) == ("rte", "lora", 50)
-    assert train_llm.main(["--preset", "llama3-8b-r32", "--print-recipe"]) == 0
+    assert train_llm.SCRIPT.main(["--preset", "llama3-8b-r32", "--print-recipe"]) == 0
     assert from_json(json.loads(capsys.readouterr().out), LLMConfig()) == llm_preset(
         "llama3-8b-r32"
     )
@@ -101,7 +101,7 @@ def test_a_recipe_is_printed_whole_without_loading_anything(
 def test_a_users_mistake_is_a_message_and_exit_code_2(
     command: object, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(arguments) == 2  # type: ignore[attr-defined]
+    assert command.SCRIPT.main(arguments) == 2  # type: ignore[attr-defined]
     assert says in capsys.readouterr().err
 
 

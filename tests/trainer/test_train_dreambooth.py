@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from trainer.config import BUNDLED_SUBJECT, PRESETS, SDXL_BASE
-from trainer.train_dreambooth import main, parse
+from trainer.train_dreambooth import SCRIPT as TRAINING
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = [sys.executable, "trainer/train_dreambooth.py"]
 
 
 def test_no_flags_mean_the_demo() -> None:
-    assert parse([]).settings == PRESETS["demo"]
+    assert TRAINING.parse([]).settings == PRESETS["demo"]
 
 
 def test_photos_without_base_mean_sdxl_from_the_hub() -> None:
-    settings = parse(["--photos", "dog", "--subject.class-token", "dog"]).settings
+    settings = TRAINING.parse(["--photos", "dog", "--subject.class-token", "dog"]).settings
     assert settings.base == SDXL_BASE
     assert settings.photos == Path("dog")
 
@@ -31,14 +31,16 @@ def test_photos_without_base_mean_sdxl_from_the_hub() -> None:
 def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(json.dumps({"adapter": {"rank": 3, "alpha": 3}, "optim": {"steps": 9}}))
-    settings = parse(["--preset", "paper", "--config", str(file), "--optim.steps", "7"]).settings
+    settings = TRAINING.parse(
+        ["--preset", "paper", "--config", str(file), "--optim.steps", "7"]
+    ).settings
     assert (settings.adapter.rank, settings.optim.steps) == (3, 7)
     assert settings.model.precision == "fp16"
 
 
 def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
-        parse(["--help"])
+        TRAINING.parse(["--help"])
     assert done.value.code == 0
     text = capsys.readouterr().out
     for word in ("task-specific", "lora-tsd", "--adapter.prelaunch-steps", "fold", "--config"):
@@ -58,7 +60,7 @@ def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_users_mistake_is_a_message_and_exit_code_2(
     arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert TRAINING.main(arguments) == 2
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and says in shown and "Traceback" not in shown
 

@@ -8,6 +8,7 @@ the two that come in Python packages. Weights that exist only as pickles are rea
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,11 @@ class TextModel:
     dtype: torch.dtype
     head: dict[str, nn.Parameter] = field(default_factory=dict)
     """What no pretraining has made, by name: fp32, to be trained whole. Empty for an LLM."""
+
+    def accepted(self, **options: Any) -> dict[str, Any]:
+        """Those of the options that the model's forward takes: some know no positions."""
+        known = inspect.signature(self.model.forward).parameters
+        return {name: value for name, value in options.items() if name in known}
 
 
 def load_classifier(
@@ -171,7 +177,7 @@ def _freeze(model: Any, config: TextModelConfig, device: torch.device) -> None:
     if config.quantization == "none":
         model.to(device)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def _head(model: Any, missing: set[str]) -> dict[str, nn.Parameter]:

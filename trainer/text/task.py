@@ -5,7 +5,6 @@ Dropout is the only thing random in a loss; the loop seeds it by (seed, step).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -87,7 +86,6 @@ class AnswerLoss:
 
     def __init__(self, text: TextModel) -> None:
         self.text = text
-        self._accepts = inspect.signature(text.model.forward).parameters
 
     def parts(self, examples: Sequence[Example]) -> int:
         return sum(example.answer for example in examples)
@@ -106,7 +104,6 @@ class AnswerLoss:
     def _asked(self, told: dict[str, Tensor], longest: int) -> dict[str, Any]:
         """Positions that do not count the padding, where a model takes them."""
         positions = (told["attention_mask"].cumsum(-1) - 1).clamp(min=0)
-        options = {
-            "position_ids": positions, "logits_to_keep": longest + 1, "use_cache": False,
-        }  # fmt: skip
-        return {name: value for name, value in options.items() if name in self._accepts}
+        return self.text.accepted(
+            position_ids=positions, logits_to_keep=longest + 1, use_cache=False
+        )

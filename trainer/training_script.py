@@ -1,0 +1,111 @@
+"""What the training scripts share: presets, a config file, every field as a flag, a bar, a resume.
+
+A script says what it is called, what it is told and what it trains; the rest is here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, get_type_hints
+
+import tyro
+
+from trainer.command_line import run_command, scout
+from trainer.config_file import read_config, to_json
+from trainer.journal import Watch
+from trainer.peers import is_first
+from trainer.progress import progress
+from trainer.run import RunFolder
+
+
+@dataclass(frozen=True)
+class TrainingCommand:
+    """What every training script is told, beside the settings of its recipe."""
+
+    preset: str = "demo"
+    """Where the values below start from."""
+    config: Path | None = None
+    """JSON file with values, like a run's config.json; what it leaves out is the preset's."""
+    resume: Path | None = None
+    """Go on with this unfinished run folder; every other flag is then ignored."""
+    print_recipe: bool = False
+    """Print all values as JSON, and load and train nothing."""
+    settings: Any = None
+    """A recipe's config; the script gives it its type."""
+
+
+Command = TypeVar("Command", bound=TrainingCommand)
+
+
+class Recipe(Protocol):
+    """A module that trains: `trainer.dreambooth`, `trainer.glue`, `trainer.llm`."""
+
+    @property
+    def train(self) -> Callable[[Any, Watch], RunFolder]: ...
+
+    @property
+    def resume(self) -> Callable[[Path, Watch], RunFolder]: ...
+
+
+@dataclass(frozen=True)
+class TrainingScript(Generic[Command]):
+    """One script; `main` is its whole life."""
+
+    name: str
+    """Of the file, in help and advice."""
+    command: type[Command]
+    recipe: Recipe
+    start: Callable[[Namespace], Any]
+    """The settings that a preset means, for the flags read ahead: `preset` and those of `ahead`."""
+    welcome: str
+    """Said where no flag is given."""
+    describe: Callable[[RunFolder], list[str]]
+    """What stands above the bar, once the run is known."""
+    next_steps: Callable[[Path], Mapping[str, str]]
+    """What to do with the finished run, by what for."""
+    ahead: Mapping[str, Any] = field(default_factory=dict)
+    """Flags that a preset's values hang on, with their kind."""
+
+    def parse(self, arguments: Sequence[str]) -> Command:
+        """The command that `arguments` ask for. Exits like any command line on --help or a typo."""
+        preset = get_type_hints(self.command)["preset"]
+        known = scout(arguments, preset=preset, config=Path, **self.ahead)
+        known.preset = known.preset or (self.command.preset if arguments else "demo")
+        settings = self.start(known)
+        if known.config is not None:
+            settings = read_config(known.config, settings)
+        default = self.command(preset=known.preset, config=known.config, settings=settings)
+        return tyro.cli(self.command, default=default, args=list(arguments), prog=self.name)
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Run it: 0, or 2 for a user's error, or 130 after Ctrl-C with everything saved."""
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        return run_command(lambda: self._run(given))
+
+    def _run(self, arguments: Sequence[str]) -> None:
+        command = self.parse(arguments)
+        if command.print_recipe:
+            print(json.dumps(to_json(command.settings), indent=2))
+            return
+        if not arguments and is_first():
+            print(self.welcome)
+        with progress(self.name, self.describe) as watch:
+            run = (
+                self.recipe.resume(command.resume, watch)
+                if command.resume
+                else self.recipe.train(command.settings, watch)
+            )
+        if is_first():
+            self._say_what_next(run.path)
+
+    def _say_what_next(self, run: Path) -> None:
+        print(f"Done: {run}")
+        steps = self.next_steps(run)
+        width = max(map(len, steps)) + 2
+        for what, command in steps.items():
+            print(f"{what + ':':<{width}} {command}")

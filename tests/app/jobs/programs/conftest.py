@@ -49,10 +49,18 @@ class Desk:
         (folder / "job.json").write_text(text)
         return folder
 
-    def train(self, run: str, changes: dict[str, Any] | None = None, **more: Any) -> Path:
-        """A small training without scores; `changes` replace whole sections."""
+    def train(
+        self,
+        run: str,
+        changes: dict[str, Any] | None = None,
+        *,
+        subject: str = "duck",
+        score: bool = False,
+        **more: Any,
+    ) -> Path:
+        """A small training; `changes` replace whole sections."""
         settings = {**SMALL, **(changes or {})}
-        request = {"subject": "duck", "preset": "demo", "settings": settings, "score": False}
+        request = {"subject": subject, "preset": "demo", "settings": settings, "score": score}
         return self.job("train", request, run, **more)
 
     def done(self, folder: Path) -> dict[str, Any]:

@@ -87,6 +87,24 @@ def test_finish_publishes_before_the_launch_and_says_so(desk: Any, told: Any) ->
     assert not told(folder, "launch")
 
 
+def test_finish_while_it_trains_means_the_adapter_now_and_no_scores(desk: Any, told: Any) -> None:
+    folder = desk.train("at-once", score=True)
+    (folder / "wishes" / "finish").touch()
+    message = desk.done(folder)["message"]
+    assert message.startswith("stopped early at step 1 of 4; not scored: press “Score this run”")
+    assert not [row for row in told(folder, "progress") if row["phase"] in ("draw", "score")]
+    assert not run_of(desk, "at-once").scores.exists()
+
+
+def test_finish_counts_for_the_attempt_after_a_kill_too(desk: Any, told: Any) -> None:
+    """The run is finished, and the attempt that finished it was killed before it could say so."""
+    desk.done(desk.train("killed", {"adapter": {"method": "lora", "rank": 1}}))
+    folder = desk.train("killed", score=True)
+    (folder / "wishes" / "finish").touch()
+    assert desk.done(folder)["message"].startswith("not scored: ")
+    assert [row["wish"] for row in told(folder, "wish")] == ["finish"]
+
+
 def test_finish_while_it_scores_keeps_the_adapter_without_scores(desk: Any, told: Any) -> None:
     desk.done(desk.train("unscored", {"adapter": {"method": "lora", "rank": 1}}))
     folder = desk.job("train", {"subject": "duck", "preset": "demo"}, "unscored")
@@ -97,7 +115,7 @@ def test_finish_while_it_scores_keeps_the_adapter_without_scores(desk: Any, told
 
     wisher = threading.Thread(target=finish_when_drawing)
     wisher.start()
-    desk.done(folder)
+    assert desk.done(folder)["message"].startswith("not scored: ")
     wisher.join()
     assert not run_of(desk, "unscored").scores.exists()
 

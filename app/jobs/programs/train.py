@@ -10,7 +10,6 @@ from app.jobs.programs.folder import Finished, JobFolder
 from app.jobs.programs.score import score_run
 from app.jobs.programs.stopping import Stop
 from app.jobs.programs.watching import clear, result_of, watch
-from app.jobs.records import Wish
 from app.requests import ScoreRequest, TrainRequest
 from app.subjects import Subjects
 from app.training import config_of
@@ -19,8 +18,6 @@ from trainer.dreambooth import resume, train
 from trainer.errors import ConfigError, UserError
 from trainer.run import Run, RunFolder
 
-STRONGEST = 5
-"""Layers that a launch event names."""
 NOT_SCORED = "not scored: press “Score this run” under Scores when you want to know how good it is"
 
 
@@ -82,3 +79,7 @@ def _score(job: JobFolder, made: Run) -> bool:
     except UserError as error:  # it cannot be done here; the adapter is there anyway
         job.warn(f"Not scored: {error}")
     return True
+
+
+def _joined(*messages: str) -> str:
+    return "; ".join(message for message in messages if message)

@@ -21,6 +21,7 @@ from app.requests import (
     TrainRequest,
     check_name,
 )
+from app.text_requests import TextCellRequest, TextScoreRequest, TextTrainRequest
 from trainer.errors import ConfigError
 
 KINDS: dict[JobKind, type[Request]] = {
@@ -28,6 +29,9 @@ KINDS: dict[JobKind, type[Request]] = {
     JobKind.GENERATE: GenerateRequest,
     JobKind.SCORE: ScoreRequest,
     JobKind.COMPARE: CompareRequest,
+    JobKind.TEXT_TRAIN: TextTrainRequest,
+    JobKind.TEXT_SCORE: TextScoreRequest,
+    JobKind.TEXT_CELL: TextCellRequest,
 }
 MAX_PICTURES = 1000
 MAX_PROMPT = 2000

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.text_requests import TextRequest
 from trainer.config import Scheduler
 from trainer.errors import ConfigError
 
@@ -102,4 +103,4 @@ class CompareRequest:
     null_draws: int = 6
 
 
-Request = TrainRequest | GenerateRequest | ScoreRequest | CompareRequest
+Request = TrainRequest | GenerateRequest | ScoreRequest | CompareRequest | TextRequest

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app import bases
@@ -29,7 +29,7 @@ def config_of(
 ) -> DreamBoothConfig:
     """The config that trains the request's subject; ConfigError names every setting at fault."""
     start = preset(request.preset)
-    _check_settings(request.settings)
+    check_settings(request.settings, OURS)
     settings = {"subject": {"alpha_color": alpha_color}}
     config = from_json(merged(settings, request.settings), start)
     config = dataclasses.replace(
@@ -45,12 +45,20 @@ def config_of(
 
 def command_line(config: DreamBoothConfig, preset_name: str) -> str:
     """The headless command that trains the same: the preset, then what differs from it."""
-    words = ["python", "trainer/train_dreambooth.py", "--preset", preset_name]
-    default = dict(_flags(to_json(preset(preset_name))))
-    for flag, value in _flags(to_json(config)):
-        if value != default[flag]:
-            words += _flag(flag, value)
-    return shlex.join(words)
+    words = ["trainer/train_dreambooth.py", "--preset", preset_name]
+    return as_command(words, config, preset(preset_name))
+
+
+def as_command(words: Sequence[str], config: Any, start: Any) -> str:
+    """A script's command for a config: these words, then what differs from where they start."""
+    default = dict(_flags(to_json(start)))
+    changed = [
+        part
+        for flag, value in _flags(to_json(config))
+        if value != default[flag]
+        for part in _flag(flag, value)
+    ]
+    return shlex.join(["python", *words, *changed])
 
 
 def with_settings(request: TrainRequest, changes: Mapping[str, Any]) -> TrainRequest:
@@ -69,9 +77,10 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def _check_settings(settings: Mapping[str, Any]) -> None:
+def check_settings(settings: Mapping[str, Any], ours: Sequence[str]) -> None:
+    """ConfigError where settings say what the studio says, or numbers that are out of range."""
     faults = [
-        f"{name} is set by the studio; leave it out." for name in OURS if _has(settings, name)
+        f"{name} is set by the studio; leave it out." for name in ours if _has(settings, name)
     ]
     for name, value in _flags(settings):
         for number in value if isinstance(value, list) else [value]:

@@ -62,7 +62,7 @@ def file_name(text: str) -> str:
     return "".join(c for c in last if c.isprintable())[-MAX_NAME:] or "photo"
 
 
-def slug(text: str) -> str:
-    """A name as a folder may be called."""
+def slug(text: str, otherwise: str = "subject") -> str:
+    """A name as a folder may be called; `otherwise` where none of its letters could be."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "subject"
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or otherwise

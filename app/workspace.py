@@ -1,9 +1,10 @@
 """Where everything that a user makes lies: names in, paths out. Knows no contents. No torch.
 
     subjects/<slug>/       photos and what is said of them (app.subjects)
+    texts/<slug>/          labelled texts (app.text_sets)
     runs/<name>/           run folders (trainer.run)
     jobs/<job id>/         what a job was told, said and made
-    comparisons/<job id>/  overlaps, heatmaps, grids
+    comparisons/<job id>/  overlaps, heatmaps, grids; cells of methods on texts, by group
     bases/                 SDXL checkpoints of the user's own: .safetensors files or folders
     blind/<test id>/       votes of blind tests
     queue/                 the SQLite databases, API tokens
@@ -29,6 +30,10 @@ class Workspace:
     @property
     def subjects(self) -> Path:
         return self.root / "subjects"
+
+    @property
+    def texts(self) -> Path:
+        return self.root / "texts"
 
     @property
     def runs(self) -> Path:
@@ -61,6 +66,9 @@ class Workspace:
     def subject(self, slug: str) -> Path:
         return self.subjects / check_name("The subject", slug)
 
+    def text_set(self, slug: str) -> Path:
+        return self.texts / check_name("The set of texts", slug)
+
     def run(self, name: str) -> Path:
         return self.runs / check_name("The run", name)
 
@@ -72,7 +80,7 @@ class Workspace:
 
     def make(self) -> Workspace:
         """Make the folders that are not there yet."""
-        for folder in (self.subjects, self.runs, self.jobs, self.comparisons, self.bases,
-                       self.blind, self.queue, self.cache):  # fmt: skip
+        for folder in (self.subjects, self.texts, self.runs, self.jobs, self.comparisons,
+                       self.bases, self.blind, self.queue, self.cache):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
         return self

@@ -20,6 +20,14 @@ class JobKind(StrEnum):
     GENERATE = "generate"
     SCORE = "score"
     COMPARE = "compare"
+    TEXT_TRAIN = "text_train"
+    TEXT_SCORE = "text_score"
+    TEXT_CELL = "text_cell"
+
+    @property
+    def learns(self) -> bool:
+        """Whether it trains one adapter, that can be saved, kept early, and made in less memory."""
+        return self in (JobKind.TRAIN, JobKind.TEXT_TRAIN)
 
 
 class JobState(StrEnum):
@@ -94,7 +102,7 @@ class Event:
     seq: int
     job_id: str
     kind: str
-    """state, run, progress, launch, preview, checkpoint, kept, wish, warning."""
+    """state, run, progress, launch, preview, validation, checkpoint, kept, wish, warning."""
     data: dict[str, Any]
     at: float
     """Unix seconds."""

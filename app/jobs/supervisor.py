@@ -189,7 +189,7 @@ class Supervisor:
             fruitless=fruitless,
             cancelled=self.cancelled,
             leaving=self.left_at is not None,
-            can_shrink=self.row["kind"] == JobKind.TRAIN and self.row["memory_profile"] is None,
+            can_shrink=JobKind(self.row["kind"]).learns and self.row["memory_profile"] is None,
             message=self.folder.message(),
             log=self.folder.log_end(),
         )

@@ -20,6 +20,9 @@ TAB_OF = {
     JobKind.GENERATE: "generate",
     JobKind.SCORE: "scores",
     JobKind.COMPARE: "compare",
+    JobKind.TEXT_TRAIN: "language",
+    JobKind.TEXT_SCORE: "language",
+    JobKind.TEXT_CELL: "language",
 }
 PANEL_JS = (ASSETS / "studio" / "panel.js").read_text("utf-8")
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -36,7 +36,7 @@ def run(job: JobFolder, stop: Stop) -> dict[str, Any]:
 
 
 def _train(job: JobFolder, request: TrainRequest, made: Run, stop: Stop) -> None:
-    watched = watch(job, stop, partial(_launch_step, job))
+    watched = watch(job, stop, partial(_launch_step, job, request.subject))
     if made.config_file.exists():
         if job.low_memory:
             made.write_config(_low_memory(made.read_config()))
@@ -58,11 +58,11 @@ def _low_memory(config: DreamBoothConfig) -> DreamBoothConfig:
     )
 
 
-def _launch_step(job: JobFolder, run: RunFolder, total_steps: int) -> int | None:
+def _launch_step(job: JobFolder, subject: str, run: RunFolder, total_steps: int) -> int | None:
     """When the run launches; says on the way what intake said of the photos."""
     made = Run(run.path)
     for warning in made.read_subject().warnings:
-        job.warn(warning)
+        job.warn(Subjects(job.workspace).as_they_came(subject, warning))
     return made.read_config().adapter.resolved_prelaunch_steps(total_steps)
 
 

@@ -1,7 +1,7 @@
 """The cells of a comparison: each is trained and scored once, in a process of its own.
 
-Own processes, so that a cell's memory is its own. A lock beside each folder keeps two calls off one
-cell; it falls with the process that holds it.
+Own processes, so that a cell's memory is its own; a caller that is such a process makes it `here`.
+A lock beside each folder keeps two calls off one cell; it falls with the process that holds it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from types import ModuleType
@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from eval.comparison_config import Recipe
 from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense
+from eval.score_config import ScoreWatch
 from eval.score_glue import ScoreGlueConfig, score_glue
 from trainer import glue, llm
 from trainer.errors import ConfigError, DashboothError, Interrupted
@@ -31,18 +32,44 @@ from trainer.text_config import GlueConfig
 from trainer.text_run import TextRun
 
 Numbers = dict[str, Any]
+Maker = Callable[..., Numbers]
+"""Calls what makes a cell, with its settings and more: in a process of its own, or here."""
 _stop: Event | None = None  # in a cell's process: whether to save and end
 
 
-def cell_scores(settings: Recipe, test_items: int | None) -> Numbers | None:
+@dataclass(frozen=True)
+class Looks:
+    """How a caller looks at a cell that is made in its own process."""
+
+    training: Watch
+    scoring: ScoreWatch
+
+
+def cell_scores(
+    settings: Recipe, test_items: int | None, maker: Maker | None = None
+) -> Numbers | None:
     """Every measure of a cell, made now if it is not there; None while another call makes it."""
-    return once("cell.json", settings, _score_cell, settings, test_items)
+    return once("cell.json", maker, _score_cell, settings, test_items)
+
+
+def here(looks: Looks) -> Maker:
+    """Makes cells in this process, under these looks."""
+
+    def make_here(make: Callable[..., Numbers], *arguments: object) -> Numbers:
+        return make(*arguments, looks=looks)
+
+    return make_here
 
 
 def once(
-    name: str, settings: Recipe, make: Callable[..., Numbers], *arguments: object
+    name: str,
+    maker: Maker | None,
+    make: Callable[..., Numbers],
+    settings: Recipe,
+    *more: object,
 ) -> Numbers | None:
-    """What that file in the cell's folder holds, or what `make` in its own process puts there.
+    """What that file in the cell's folder holds, or what `make` puts there: by default in a process
+    of its own.
 
     None while another call is at it. Raises ConfigError where the folder has other settings, and
     Interrupted after a signal, with everything saved.
@@ -54,7 +81,7 @@ def once(
     try:
         with FileLock(lock, timeout=0):
             if not file.exists():
-                write_json(file, _alone(make, *arguments))
+                write_json(file, (maker or _alone)(make, settings, *more))
     except Timeout:
         return None
     values: Numbers = json.loads(file.read_text("utf-8"))
@@ -100,14 +127,14 @@ def _begin(stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def trained(settings: Recipe) -> TextRun:
+def trained(settings: Recipe, looks: Looks | None = None) -> TextRun:
     """The finished run with these settings: trained from the start, or gone on with."""
     assert settings.run is not None
     run = TextRun(settings.run)
     if run.status_file.exists():
         return run
     recipe: ModuleType = glue if isinstance(settings, GlueConfig) else llm
-    watch = Watch(stop=_stop.is_set) if _stop else Watch()
+    watch = looks.training if looks else Watch(stop=_stop.is_set) if _stop else Watch()
     found: TextRun = (
         recipe.resume(run.path, watch)
         if run.config_file.exists()
@@ -116,11 +143,12 @@ def trained(settings: Recipe) -> TextRun:
     return found
 
 
-def _score_cell(settings: Recipe, test_items: int | None) -> Numbers:
-    run = trained(settings)
+def _score_cell(settings: Recipe, test_items: int | None, looks: Looks | None = None) -> Numbers:
+    run = trained(settings, looks)
+    watch = looks.scoring if looks else None
     if isinstance(settings, GlueConfig):
-        scores = score_glue(ScoreGlueConfig(run.path))["scores"]
+        scores = score_glue(ScoreGlueConfig(run.path), watch)["scores"]
         return {name: score["value"] for name, score in scores.items()}
     asked = ScoreCommonsenseConfig(run.path, items=test_items, base=False)
-    sets = score_commonsense(asked)["sets"]
+    sets = score_commonsense(asked, watch)["sets"]
     return {name: found["accuracy"]["value"] for name, found in sets.items()}

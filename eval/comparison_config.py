@@ -76,6 +76,9 @@ class ComparisonConfig:
     """JSON file with more values of the trainer's, like a run's config.json."""
     out: Path | None = None
     """Folder for cells and table. Unset: <workspace>/comparisons/<task>."""
+    workspace: Path | None = None
+    """Where cells find what they can share with other runs (decompositions, converted models).
+    Unset: the folder of the comparison."""
 
     def validate(self) -> None:
         """Raise one ConfigError with every fault in it."""
@@ -109,7 +112,7 @@ class ComparisonConfig:
             base=self.base or start.base,
             data=self.data or start.data,
             examples=self.examples,
-            workspace=self.folder,
+            workspace=self.workspace or self.folder,
             adapter=replace(start.adapter, rank=self.rank, alpha=2 * self.rank),
             optim=replace(start.optim, steps=self.steps, batch_size=self.batch_size),
             validation=ValidationConfig(every=0),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from eval.comparison_cells import Numbers, once, trained
+from eval.comparison_cells import Looks, Maker, Numbers, once, trained
 from eval.comparison_config import (
     CHOOSING_SEED,
     CHOOSING_SHARE,
@@ -30,13 +30,15 @@ from trainer.text.validation import Validation
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
 
 
-def rate_losses(config: ComparisonConfig, name: str) -> dict[float, float] | None:
+def rate_losses(
+    config: ComparisonConfig, name: str, maker: Maker | None = None
+) -> dict[float, float] | None:
     """The loss by rate, infinite where training diverged; None while another call tries one."""
     examples = max(1, _training_rows(config.recipe()) // CHOOSING_SHARE)
     losses = {}
     for rate in config.rates_of(name):
         settings = config.trial(name, rate, examples)
-        found = once("loss.json", settings, _judge, settings)
+        found = once("loss.json", maker, _judge, settings)
         if found is None:
             return None
         losses[rate] = math.inf if found["loss"] is None else found["loss"]
@@ -57,10 +59,10 @@ def _items(recipe: LLMConfig) -> list[Item]:
     return read_items(recipe.items)
 
 
-def _judge(settings: Recipe) -> Numbers:
+def _judge(settings: Recipe, looks: Looks | None = None) -> Numbers:
     """Train with one rate; the loss on what it left out, None where training diverged."""
     try:
-        run = trained(settings)
+        run = trained(settings, looks)
     except NonFiniteError:
         return {"loss": None}
     text = open_text_run(run.path)[1]

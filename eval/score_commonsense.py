@@ -21,6 +21,7 @@ import tyro
 
 from eval.answers import NO_ANSWER, extract, most_likely, most_likely_per_byte
 from eval.glue_metrics import accuracy
+from eval.score_config import ScoreWatch
 from eval.scores import Score, score_of
 from eval.text_outputs import Advance, log_likelihoods, responses
 from eval.text_scores import Answers, heading, percent, progress
@@ -78,12 +79,15 @@ class ScoreCommonsenseConfig:
             raise ConfigError("\n".join(faults))
 
 
-def score_commonsense(config: ScoreCommonsenseConfig) -> dict[str, Any]:
+def score_commonsense(
+    config: ScoreCommonsenseConfig, watch: ScoreWatch | None = None
+) -> dict[str, Any]:
     """Write predictions and scores beside each other; returns what scores.json holds.
 
     Every set is read and checked before the model is loaded.
     """
     config.validate()
+    watch = watch or ScoreWatch()
     run = TextRun(config.run)
     trained = run.llm_config()
     data = config.data or trained.items
@@ -94,9 +98,10 @@ def score_commonsense(config: ScoreCommonsenseConfig) -> dict[str, Any]:
     style = _style(config, trained)
     _require_choices(sets, style)
 
-    rows = _answer(config, open_text_run(config.run)[1], sets, style)
+    rows = _answer(config, open_text_run(config.run)[1], sets, style, watch)
     gc.collect()  # one model in memory at a time
-    base = _answer(config, load_base(trained), sets, style) if config.base else None
+    base = _answer(config, load_base(trained), sets, style, watch) if config.base else None
+    watch.before_publish()
     scores = {
         **heading(run, trained, str(data)),
         "by": config.by,
@@ -130,11 +135,15 @@ def _require_choices(sets: dict[str, list[Item]], style: Style) -> None:
 
 
 def _answer(
-    config: ScoreCommonsenseConfig, model: TextModel, sets: dict[str, list[Item]], style: Style
+    config: ScoreCommonsenseConfig,
+    model: TextModel,
+    sets: dict[str, list[Item]],
+    style: Style,
+    watch: ScoreWatch,
 ) -> dict[str, list[Row]]:
     """What the model answers to every item of every set, as rows of predictions.jsonl."""
     answered = {}
-    with progress(sum(map(len, sets.values())), "item") as advance:
+    with progress(sum(map(len, sets.values())), "item", watch) as advance:
         for name, items in sets.items():
             if config.by == "likelihood":
                 rows = _by_likelihood(model, items, style, config.batch_size, advance)

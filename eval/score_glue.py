@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from eval.glue_metrics import Column, predictions, score_task
 from eval.glue_submission import file_name, submission
+from eval.score_config import ScoreWatch
 from eval.scores import Score
 from eval.text_outputs import class_outputs
 from eval.text_scores import Answers, heading, percent, progress
@@ -42,7 +43,7 @@ class ScoreGlueConfig:
     """Rows at once."""
 
 
-def score_glue(config: ScoreGlueConfig) -> dict[str, Any]:
+def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict[str, Any]:
     """Write predictions and scores beside each other; returns what scores.json holds.
 
     The data are read and checked before the model is loaded. `scores` is empty, and `submission`
@@ -50,17 +51,19 @@ def score_glue(config: ScoreGlueConfig) -> dict[str, Any]:
     """
     if config.batch_size < 1:
         raise ConfigError(f"--batch-size is {config.batch_size}; it must be at least 1.")
+    watch = watch or ScoreWatch()
     run = TextRun(config.run)
     trained = run.glue_config()
     task = task_named(trained.task)
     rows = read_tsv(config.file, task) if config.file else read_rows(trained, "dev")
 
     run, model = open_text_run(config.run)
-    with progress(len(rows), "sentence") as advance:
+    with progress(len(rows), "sentence", watch) as advance:
         outputs = class_outputs(
             model, rows, max_length=trained.max_length, batch_size=config.batch_size,
             advance=advance,
         )  # fmt: skip
+    watch.before_publish()
     predicted = predictions(task, outputs)
     scored = _scores(task, rows, predicted)
     scores = {

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
+from eval.score_config import ScoreWatch
 from eval.scores import LEVEL, RESAMPLES, Score
 from trainer.files import write_json, write_text
 from trainer.text_config import TextConfig
@@ -49,7 +50,7 @@ class Answers:
 
 def _name(file: Path) -> str:
     """A file's name, with its folder's where all sets call their files alike."""
-    generic = file.stem in ("train", "dev", "test")
+    generic = file.stem in ("train", "dev", "test", "dev_matched", "test_matched")
     return f"{file.resolve().parent.name}-{file.stem}" if generic else file.stem
 
 
@@ -69,10 +70,18 @@ def heading(run: TextRun, config: TextConfig, data: str) -> dict[str, Any]:
 
 
 @contextmanager
-def progress(total: int, what: Literal["sentence", "item"]) -> Iterator[Callable[[int], object]]:
-    """A bar in a terminal, nothing elsewhere; yields what is told how many more are done."""
+def progress(
+    total: int, what: Literal["sentence", "item"], watch: ScoreWatch
+) -> Iterator[Callable[[int], object]]:
+    """A bar in a terminal, and the watch; yields what is told how many more are done."""
+    count = watch.counter("score", total)
     with tqdm(total=total, desc="Scoring", unit=what, leave=False, disable=None) as bar:
-        yield bar.update
+
+        def advance(more: int) -> None:
+            bar.update(more)
+            count(more)
+
+        yield advance
 
 
 def percent(score: Score) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from eval import comparison_cells, rate_choice
-from eval.compare_methods import compare_methods, table
+from eval.compare_methods import compare_methods
 from eval.comparison_cells import trained
 from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
+from eval.comparison_table import table
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ConfigError, DashboothError, NonFiniteError
 from trainer.run import RunFolder
@@ -141,10 +142,10 @@ def test_a_method_that_cannot_be_is_named_and_the_others_go_on(
 def test_a_rate_that_diverges_loses(
     bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverging(settings: Any) -> Any:
+    def diverging(settings: Any, looks: Any) -> Any:
         if settings.optim.learning_rate == 1e-3:
             raise NonFiniteError("the loss is nan")
-        return trained(settings)
+        return trained(settings, looks)
 
     monkeypatch.setattr(rate_choice, "trained", diverging)
     config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-3, 1e-2))

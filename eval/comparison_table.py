@@ -1,0 +1,113 @@
+"""The table of a comparison, read from its folder: rates, cells, and what is still open. No torch.
+
+Who fills the folder (`eval.compare_methods`, jobs of the studio) makes no difference to the table.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from eval.comparison_config import ComparisonConfig, Recipe
+from eval.report import aligned
+from trainer.text_run import TextRun
+
+Row = dict[str, Any]
+
+
+def row_of(config: ComparisonConfig, name: str) -> Row:
+    """A method's choice of rate and its cells, as far as they are there; the seeds still open."""
+    losses = _known_losses(config, name)
+    if losses is None:
+        return {"method": name, "open": list(config.seeds)}
+    rate = best_rate(losses)
+    cells = [cell for seed in config.seeds if (cell := _cell(config.cell(name, rate, seed)))]
+    done = [cell["seed"] for cell in cells]
+    return {
+        "method": name,
+        "learning_rate": rate,
+        "held_out_loss": {
+            f"{rate:g}": loss if math.isfinite(loss) else "diverged"
+            for rate, loss in losses.items()
+        },
+        "open": [seed for seed in config.seeds if seed not in done],
+        "cells": cells,
+    }
+
+
+def best_rate(losses: dict[float, float]) -> float:
+    """The rate with the lowest loss; the first where none is finite."""
+    return min(losses, key=losses.__getitem__)
+
+
+def _known_losses(config: ComparisonConfig, name: str) -> dict[float, float] | None:
+    """The loss by rate, infinite where training diverged; None until all are tried."""
+    losses = {}
+    for rate in config.rates_of(name):
+        found = _read(config.trial(name, rate, examples=1), "loss.json")
+        if found is None:
+            return None
+        losses[rate] = math.inf if found["loss"] is None else found["loss"]
+    return losses
+
+
+def _cell(settings: Recipe) -> Row | None:
+    """One training in numbers; None where it has not ended."""
+    scores = _read(settings, "cell.json")
+    if scores is None or settings.run is None:
+        return None
+    run = TextRun(settings.run)
+    steps = [row for row in run.metric_rows() if row["kind"] == "step"]
+    status = json.loads(run.status_file.read_text("utf-8"))
+    return {
+        "run": run.path.name,
+        "seed": settings.optim.seed,
+        "scores": scores,
+        "parameters": status["parameters"],
+        "head_parameters": status["head_parameters"],
+        "seconds": round(sum(row["seconds"] for row in steps), 1),
+        "memory_gib": max(row["memory_gib"] for row in steps),
+    }
+
+
+def _read(settings: Recipe, name: str) -> Row | None:
+    assert settings.run is not None
+    try:
+        values: Row = json.loads((settings.run / name).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return values
+
+
+def table(record: Row) -> str:
+    """One line a method: scores x 100 as mean ± deviation over seeds, size, time, memory."""
+    done = [row for row in record["methods"] if row.get("cells")]
+    measures = list(done[0]["cells"][0]["scores"]) if done else []
+    head = ("method", "n", *measures, "parameters", "rate", "seconds", "GiB")
+    lines = aligned([head, *(_line(row, measures) for row in done)])
+    for row in record["methods"]:
+        if row.get("failed"):
+            lines.append(f"    {row['method']}: {row['failed']}")
+        elif row["open"]:
+            seeds = " ".join(map(str, row["open"]))
+            lines.append(f"    {row['method']}: another call is at seed {seeds}")
+    return "\n".join(lines)
+
+
+def _line(row: Row, measures: Sequence[str]) -> tuple[str, ...]:
+    cells = row["cells"]
+    scores = [spread([100 * cell["scores"][name] for cell in cells]) for name in measures]
+    return (
+        row["method"], str(len(cells)), *scores, f"{cells[0]['parameters']:,}",
+        f"{row['learning_rate']:g}", spread([cell["seconds"] for cell in cells]),
+        f"{max(cell['memory_gib'] for cell in cells):.2f}",
+    )  # fmt: skip
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation; of one value there is none."""
+    deviation = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{fmean(values):.1f}{deviation}"

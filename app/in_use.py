@@ -18,6 +18,17 @@ def check_subject_unused(slug: str, active: Iterable[Job]) -> None:
     _refuse(f"the subject {slug}", [job for job in trains if job.request.get("subject") == slug])
 
 
+def check_texts_unused(set_id: str, users: list[Job]) -> None:
+    """StateError where there are jobs that train on these texts or score by them."""
+    _refuse(f"the texts {set_id}", users)
+
+
+def check_comparison_unused(comparison_id: str, active: Iterable[Job]) -> None:
+    """StateError where one of these jobs makes a cell of the comparison."""
+    cells = [job for job in active if job.group == comparison_id]
+    _refuse(f"the comparison {comparison_id}", cells)
+
+
 def check_idle(active: Iterable[Job]) -> None:
     """StateError where there is any job."""
     _refuse("what you want to delete", list(active))

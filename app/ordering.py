@@ -16,6 +16,8 @@ from app.jobs.records import Job, JobKind, StateError
 from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
 from app.runs import Runs
 from app.subjects import Subjects
+from app.text_requests import TextCellRequest, TextScoreRequest, TextTrainRequest
+from app.texts import Texts
 from app.workspace import Workspace
 from trainer.config import DreamBoothConfig
 from trainer.errors import ConfigError, PhotoError
@@ -28,11 +30,14 @@ MOST_TRAININGS = 100
 class Orders:
     """Takes requests for a workspace and its queue."""
 
-    def __init__(self, workspace: Workspace, queue: Queue, subjects: Subjects, runs: Runs) -> None:
+    def __init__(
+        self, workspace: Workspace, queue: Queue, subjects: Subjects, runs: Runs, texts: Texts
+    ) -> None:
         self._workspace = workspace
         self._queue = queue
         self._subjects = subjects
         self._runs = runs
+        self._texts = texts
 
     def config_of(self, request: TrainRequest) -> DreamBoothConfig:
         """What the request will train; raises what is wrong with it."""
@@ -115,6 +120,8 @@ class Orders:
                 return self.score(request, rerun_of=rerun_of)
             case CompareRequest():
                 return self.compare(request, rerun_of=rerun_of)
+            case TextTrainRequest() | TextScoreRequest() | TextCellRequest():
+                return self._texts.submit(request, rerun_of)
 
     def duplicate(self, job_id: str, changes: Mapping[str, Any]) -> Job:
         """A new job like this one, with parts of its request changed."""

@@ -26,6 +26,7 @@ from app.pictures import comparison, comparison_file, job_file, pictures
 from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
 from app.runs import Export, Runs
 from app.subjects import Subjects
+from app.texts import Texts
 from app.tokens import Tokens
 from app.views import (
     BaseChoice,
@@ -55,7 +56,8 @@ class Studio:
         self.queue = queue
         self._subjects = Subjects(workspace)
         self._runs = Runs(workspace)
-        self._orders = Orders(workspace, queue, self._subjects, self._runs)
+        self.texts = Texts(workspace, queue)
+        self._orders = Orders(workspace, queue, self._subjects, self._runs, self.texts)
         self._blind_tests = BlindTests(workspace)
         self._tokens = Tokens(workspace)
 
@@ -253,6 +255,9 @@ class Studio:
 
     def events(self, after_seq: int, job_id: str | None = None) -> list[Event]:
         return self.queue.events(after_seq, job_id)
+
+    def warnings(self, job_id: str) -> list[str]:
+        return self.queue.warnings(job_id)
 
     def log_tail(self, job_id: str, lines: int = 200) -> str:
         return self.queue.log_tail(job_id, lines)

@@ -1,0 +1,147 @@
+"""Methods compared on texts: what was asked, and the table as far as its cells are there. No torch.
+
+comparisons/<id>/asked.json       the request
+comparisons/<id>/settings.json    values of every cell beyond it
+comparisons/<id>/cells, choosing  what the jobs fill (eval.comparison_cells)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import shutil
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from app.runs import read_json
+from app.text_bases import resolve_text_base
+from app.text_requests import TextMethodsRequest
+from app.text_sets import TextSets
+from app.text_training import check_settings, require_rows
+from app.workspace import Workspace
+from eval.comparison_config import COMMONSENSE, ComparisonConfig
+from eval.comparison_table import row_of
+from trainer.errors import ArtifactError, ConfigError
+from trainer.files import write_json
+
+MOST_CELLS = 100
+"""Of one comparison."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One comparison and its config."""
+
+    id: str
+    request: TextMethodsRequest
+    config: ComparisonConfig
+
+
+class TextComparisons:
+    """The comparisons of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def all(self) -> list[Comparison]:
+        """The newest first."""
+        files = self._workspace.comparisons.glob("*/asked.json")
+        newest_first = sorted(files, key=lambda file: -file.stat().st_mtime)
+        return [self.get(file.parent.name) for file in newest_first]
+
+    def get(self, comparison_id: str) -> Comparison:
+        """One comparison; ArtifactError where there is none."""
+        values = read_json(self._workspace.comparison(comparison_id) / "asked.json")
+        if values is None:
+            raise ArtifactError(
+                f"There is no comparison {comparison_id!r} of methods on texts. Start one."
+            )
+        request = TypeAdapter(TextMethodsRequest).validate_python(values)
+        return Comparison(comparison_id, request, self._config(comparison_id, request))
+
+    def start(self, request: TextMethodsRequest) -> Comparison:
+        """Write down what is asked, once it is known to be possible."""
+        check(request)
+        view = TextSets(self._workspace).get(request.data)
+        require_rows(view, "train")
+        require_rows(view, "test")
+        comparison_id = secrets.token_hex(6)
+        folder = self._workspace.comparison(comparison_id)
+        folder.mkdir()
+        try:
+            write_json(folder / "settings.json", request.settings)
+            config = self._config(comparison_id, request)
+            config.validate()
+            _check_cells(config)
+            write_json(folder / "asked.json", dataclasses.asdict(request))
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        return Comparison(comparison_id, request, config)
+
+    def table(self, comparison_id: str) -> dict[str, Any]:
+        """{"asked": the request, "methods": rows of eval.comparison_table}"""
+        found = self.get(comparison_id)
+        rows = [row_of(found.config, name) for name in found.request.methods]
+        return {"asked": dataclasses.asdict(found.request), "methods": rows}
+
+    def delete(self, comparison_id: str) -> None:
+        self.get(comparison_id)
+        shutil.rmtree(self._workspace.comparison(comparison_id))
+
+    def _config(self, comparison_id: str, request: TextMethodsRequest) -> ComparisonConfig:
+        sets, folder = TextSets(self._workspace), self._workspace.comparison(comparison_id)
+        view = sets.get(request.data)
+        base = request.base
+        return ComparisonConfig(
+            task=view.task or COMMONSENSE,
+            methods=request.methods,
+            seeds=request.seeds,
+            rates=request.rates,
+            steps=request.steps,
+            batch_size=request.batch_size,
+            rank=request.rank,
+            base=resolve_text_base(self._workspace, base, view.recipe) if base else None,
+            data=sets.data_of(view),
+            examples=request.examples,
+            test_items=request.test_items,
+            config=folder / "settings.json",
+            out=folder,
+            workspace=self._workspace.root,
+        )
+
+
+def check(request: TextMethodsRequest) -> None:
+    """ConfigError with everything that is out of bounds whatever the data."""
+    cells = len(request.methods) * len(request.seeds)
+    each_once = all(len({*row}) == len(row) for row in (request.methods, request.seeds))
+    faults = [
+        f"{name} is {value}; needed is {needed}."
+        for name, value, good, needed in (
+            ("methods x seeds", cells, each_once and 1 <= cells <= MOST_CELLS,
+             f"1 to {MOST_CELLS} cells, each method and seed once"),
+            ("seeds", request.seeds, all(0 <= s < 2**31 for s in request.seeds), "0 to 2^31"),
+            ("rates", request.rates, all(0 < r < 1 for r in request.rates), "between 0 and 1"),
+            ("rates", len(request.rates), len({*request.rates}) == len(request.rates) <= 8,
+             "at most 8, each once"),
+            ("steps", request.steps, 15 <= request.steps <= 10**6, "15 to a million"),
+            ("batch_size", request.batch_size, 1 <= request.batch_size <= 4096, "1 to 4096"),
+            ("rank", request.rank, 1 <= request.rank <= 4096, "1 to 4096"),
+            ("examples", request.examples, _count(request.examples), "at least 1"),
+            ("test_items", request.test_items, _count(request.test_items), "at least 1"),
+        ) if not good
+    ]  # fmt: skip
+    if faults:
+        raise ConfigError("\n".join(faults))
+    check_settings(request.settings)
+
+
+def _count(number: int | None) -> bool:
+    return number is None or 1 <= number <= 10**9
+
+
+def _check_cells(config: ComparisonConfig) -> None:
+    """ConfigError where a cell's own settings cannot be."""
+    for name in config.methods:
+        config.cell(name, config.rates_of(name)[0], 0).validate()

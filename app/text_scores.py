@@ -1,0 +1,76 @@
+"""The scores of a run on texts, by its own set and by others, with what was answered. No torch."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.runs import read_json
+from app.text_sets import GLUE_DEMO, HUB_SETS, ITEMS_DEMO, TextSets
+from app.text_views import TextSetView
+from app.workspace import Workspace
+from trainer.errors import ArtifactError
+from trainer.text_config import GlueConfig, LLMConfig
+from trainer.text_run import TextRun
+
+OWN = "own"
+"""What the scores by the run's own set are called."""
+_STEM = "scores"
+
+
+@dataclass(frozen=True)
+class TextScores:
+    """One scoring of a run."""
+
+    id: str
+    """`own`, or what the scorer calls the set."""
+    values: dict[str, Any]
+    """What the scorer wrote (eval.score_glue, eval.score_commonsense)."""
+
+
+def own_set(workspace: Workspace, config: GlueConfig | LLMConfig) -> str:
+    """Id of the set that a run of this workspace was trained on."""
+    if config.data is not None:
+        return Path(config.data).name
+    if isinstance(config, LLMConfig):
+        return ITEMS_DEMO
+    hub = {task.name: set_id for set_id, task in HUB_SETS.items()}
+    return hub.get(config.task, GLUE_DEMO)
+
+
+def all_scores(run: TextRun) -> list[TextScores]:
+    """Every scoring of a run, that of its own set first."""
+    files = sorted(run.path.glob(f"{_STEM}*.json"), key=lambda file: len(file.stem))
+    found = ((file, read_json(file)) for file in files)
+    return [TextScores(_id(file), values) for file, values in found if values is not None]
+
+
+def predictions_file(run: TextRun, scoring: str) -> Path:
+    """The answers behind a scoring; only those that are there are known."""
+    known = {scores.id for scores in all_scores(run)}
+    if scoring not in known:
+        raise ArtifactError(
+            f"The run {run.path.name} has no scores {scoring[:100]!r}; there are: "
+            f"{', '.join(known) or 'none yet'}."
+        )
+    own = run.predictions
+    return own if scoring == OWN else own.with_stem(f"{own.stem}-{scoring}")
+
+
+def first_predictions(run: TextRun, scoring: str, rows: int) -> list[dict[str, Any]]:
+    """The first so many answers of a scoring."""
+    with predictions_file(run, scoring).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in itertools.islice(lines, rows)]
+
+
+def scorable(sets: TextSets, config: GlueConfig | LLMConfig) -> list[TextSetView]:
+    """Sets of the run's recipe and task that have rows to score by."""
+    task = config.task if isinstance(config, GlueConfig) else None
+    return [view for view in sets.all() if view.task == task and view.test]
+
+
+def _id(file: Path) -> str:
+    return file.stem.removeprefix(_STEM).removeprefix("-") or OWN

@@ -1,0 +1,217 @@
+"""The studio's verbs where a model learns from texts; `app.studio` holds them. No torch.
+
+As there, each checks what it is given and hands over to the module that knows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from app import text_bases, text_scores, text_training
+from app.in_use import check_comparison_unused, check_texts_unused
+from app.jobs.engine import Queue
+from app.jobs.records import Job, JobKind, JobState, StateError
+from app.requests import check_name
+from app.text_comparisons import Comparison, TextComparisons
+from app.text_requests import (
+    TextCellRequest,
+    TextMethodsRequest,
+    TextRequest,
+    TextScoreRequest,
+    TextTrainRequest,
+)
+from app.text_runs import TextRuns, TextRunView
+from app.text_scores import TextScores
+from app.text_sets import TextSets
+from app.text_views import TextBase, TextSetView
+from app.views import Upload
+from app.workspace import Workspace
+from trainer.errors import ConfigError, DataError
+from trainer.run import new_run_folder
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+MOST_JOBS = 100_000
+"""Looked at where all are meant."""
+MOST_ROWS = 1000
+"""Predictions that are shown at once; the file has all."""
+
+
+class Texts:
+    """Texts, runs on them and their comparisons, of one workspace and its queue."""
+
+    def __init__(self, workspace: Workspace, queue: Queue) -> None:
+        self._workspace = workspace
+        self._queue = queue
+        self._sets = TextSets(workspace)
+        self._runs = TextRuns(workspace)
+        self._comparisons = TextComparisons(workspace)
+
+    # --- sets and bases ---------------------------------------------------------------------------
+
+    def sets(self) -> list[TextSetView]:
+        return self._sets.all()
+
+    def set(self, set_id: str) -> TextSetView:
+        return self._sets.get(set_id)
+
+    def create_set(
+        self, name: str, task: str, train: Upload | None = None, test: Upload | None = None
+    ) -> TextSetView:
+        return self._sets.create(name, task, train, test)
+
+    def delete_set(self, set_id: str) -> None:
+        users = [job for job in self._active() if self._texts_of(job) == set_id]
+        check_texts_unused(set_id, users)
+        self._sets.delete(set_id)
+
+    def bases(self) -> list[TextBase]:
+        return text_bases.list_text_bases(self._workspace)
+
+    # --- training ---------------------------------------------------------------------------------
+
+    def config_of(self, request: TextTrainRequest) -> text_training.TextConfig:
+        return text_training.config_of(request, self._workspace)
+
+    def command_line(self, request: TextTrainRequest) -> str:
+        view = self._sets.get(request.data)
+        return text_training.command_line(self.config_of(request), view, request.preset)
+
+    def train(self, request: TextTrainRequest, *, rerun_of: str | None = None) -> Job:
+        """Its run folder is reserved now, so that a resumed attempt finds it."""
+        method = self.config_of(request).method
+        run = new_run_folder(f"{request.data}-{method}", self._workspace.root).name
+        title = f"{self._sets.get(request.data).name} · {method}"
+        return self._submit(JobKind.TEXT_TRAIN, title, request, run=run, rerun_of=rerun_of)
+
+    # --- runs and scores --------------------------------------------------------------------------
+
+    def runs(self) -> list[TextRunView]:
+        return self._runs.all()
+
+    def run(self, name: str) -> TextRunView:
+        return self._runs.get(name)
+
+    def trained_on(self, name: str) -> str:
+        """Id of the set that a run was trained on."""
+        return text_scores.own_set(self._workspace, self._runs.open(name).read_config())
+
+    def scorable(self, run: str) -> list[TextSetView]:
+        """Sets that a run may be scored by."""
+        return text_scores.scorable(self._sets, self._runs.open(run).read_config())
+
+    def score(self, request: TextScoreRequest, *, rerun_of: str | None = None) -> Job:
+        check_name("The run", request.run)
+        if request.items is not None and not 1 <= request.items <= 10**9:
+            raise ConfigError(f"items: is {request.items}; at least 1 is needed.")
+        if self._runs.get(request.run).state != "succeeded":
+            raise StateError(f"{request.run} has not finished. Let the training finish first.")
+        own = self.trained_on(request.run)
+        view = self._sets.get(request.data or own)
+        text_training.require_rows(view, "test")
+        possible = [choice.id for choice in self.scorable(request.run)]
+        if view.id not in (own, *possible):
+            raise DataError(
+                f"{request.run} cannot be scored by {view.name}; possible: {', '.join(possible)}."
+            )
+        title = f"scores · {request.run}"
+        return self._submit(JobKind.TEXT_SCORE, title, request, run=request.run, rerun_of=rerun_of)
+
+    def scores(self, run: str) -> list[TextScores]:
+        """Every scoring of a run, that of its own set first."""
+        return text_scores.all_scores(self._runs.open(run))
+
+    def predictions(self, run: str, scoring: str, rows: int = 20) -> list[dict[str, Any]]:
+        """The first so many answers behind a scoring."""
+        return text_scores.first_predictions(self._runs.open(run), scoring, min(rows, MOST_ROWS))
+
+    def predictions_file(self, run: str, scoring: str) -> Path:
+        return text_scores.predictions_file(self._runs.open(run), scoring)
+
+    # --- methods side by side ---------------------------------------------------------------------
+
+    def compare_methods(self, request: TextMethodsRequest) -> list[Job]:
+        """A job a cell, seed by seed so that a fleet begins with methods, not with waiting."""
+        started = self._comparisons.start(request)
+        return [
+            self.cell(TextCellRequest(started.id, method, seed))
+            for seed in request.seeds
+            for method in request.methods
+        ]
+
+    def cell(self, request: TextCellRequest, *, rerun_of: str | None = None) -> Job:
+        found = self._comparisons.get(request.comparison)
+        if request.method not in found.request.methods or request.seed not in found.request.seeds:
+            raise ConfigError(
+                f"The comparison {found.id} has no cell {request.method[:100]} with seed "
+                f"{request.seed}; there are {', '.join(found.request.methods)} with "
+                f"{', '.join(map(str, found.request.seeds))}."
+            )
+        title = f"{self._sets.get(found.request.data).name} · {request.method}, {request.seed}"
+        return self._submit(
+            JobKind.TEXT_CELL, title, request, group=request.comparison, rerun_of=rerun_of
+        )
+
+    def comparisons(self) -> list[Comparison]:
+        """The newest first."""
+        return self._comparisons.all()
+
+    def comparison(self, comparison_id: str) -> dict[str, Any]:
+        """The table as far as it goes; "failed": what became of cells that ended badly."""
+        table = self._comparisons.table(comparison_id)
+        jobs = self._queue.jobs(group=comparison_id, limit=MOST_JOBS)
+        done = {(row["method"], cell["seed"])
+                for row in table["methods"] for cell in row.get("cells", ())}  # fmt: skip
+        # The newest job of a cell speaks for it.
+        cells = {(job.request["method"], job.request["seed"]): job
+                 for job in sorted(jobs, key=lambda job: job.created_at)}  # fmt: skip
+        failed = [
+            {"method": method, "seed": seed, "state": str(job.state), "message": job.message}
+            for (method, seed), job in cells.items()
+            if job.state.retriable and (method, seed) not in done
+        ]
+        return {**table, "failed": failed}
+
+    def delete_comparison(self, comparison_id: str) -> None:
+        check_comparison_unused(comparison_id, self._active())
+        self._comparisons.delete(comparison_id)
+
+    # --- the queue --------------------------------------------------------------------------------
+
+    def submit(self, request: TextRequest, rerun_of: str | None = None) -> Job:
+        """A request of any kind on texts."""
+        match request:
+            case TextTrainRequest():
+                return self.train(request, rerun_of=rerun_of)
+            case TextScoreRequest():
+                return self.score(request, rerun_of=rerun_of)
+            case TextCellRequest():
+                return self.cell(request, rerun_of=rerun_of)
+
+    def _submit(
+        self,
+        kind: JobKind,
+        title: str,
+        request: TextRequest,
+        *,
+        run: str | None = None,
+        group: str | None = None,
+        rerun_of: str | None = None,
+    ) -> Job:
+        values = dataclasses.asdict(request)
+        return self._queue.submit(kind, title, values, run=run, group=group, rerun_of=rerun_of)
+
+    def _texts_of(self, job: Job) -> str | None:
+        """Id of the set that a job trains on or scores by; None where it needs no texts."""
+        match job.kind:
+            case JobKind.TEXT_TRAIN:
+                return str(job.request["data"])
+            case JobKind.TEXT_SCORE:
+                return job.request["data"] or self.trained_on(job.request["run"])
+            case JobKind.TEXT_CELL:
+                return self._comparisons.get(job.request["comparison"]).request.data
+        return None
+
+    def _active(self) -> list[Job]:
+        return self._queue.jobs(states=ACTIVE, limit=MOST_JOBS)

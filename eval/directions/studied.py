@@ -1,4 +1,4 @@
-"""What is studied: W, W* of a full fine-tuning, and adapters trained on the very same W.
+"""What is studied: W, W* of a full fine-tuning, and other runs on the very same W.
 
 Core directions are known by their index in the spectrum of W, so runs are opened together and
 refused together where they stand on different weights.
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from trainer.adapters.attach import find_targets
@@ -23,18 +25,23 @@ from trainer.checkpoints import ADAPTER
 from trainer.errors import ArtifactError
 from trainer.methods.build import build_method
 from trainer.text.finished import load_base
+from trainer.text.load import TextModel
+from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
+
+Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class FineTuned:
-    """A full fine-tuning: the linears that it is asked about, before and after."""
+class FullRun:
+    """A finished full fine-tuning; W* is read when it is asked for."""
 
     run: TextRun
-    weights: dict[str, Tensor]
-    """W (out, in) by module path, as stored."""
-    tuned: dict[str, Tensor]
-    """W* (out, in)."""
+    config: GlueConfig | LLMConfig
+    step: int
+    """Optimizer steps of the training."""
+    fingerprint: str
+    """Of the base's weights."""
 
 
 @dataclass(frozen=True)
@@ -42,68 +49,94 @@ class AdapterRun:
     """A finished run of the adapter core, with every checkpoint that it kept."""
 
     run: TextRun
+    config: GlueConfig | LLMConfig
     native: NativeFile
-    checkpoints: tuple[NativeFile, ...]
-    """Ascending by step; the last is the finished adapter."""
-
-    @property
-    def name(self) -> str:
-        return self.run.path.resolve().name
+    checkpoints: dict[int, dict[str, Tensors]]
+    """By step, ascending, then by module path; the last is the finished adapter."""
 
 
-def open_studied(full: Path, adapters: Sequence[Path]) -> tuple[FineTuned, list[AdapterRun]]:
+StudiedRun = FullRun | AdapterRun
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The full fine-tuning that is asked, and the runs that are held against it."""
+
+    full: FullRun
+    weights: Tensors
+    """W (out, in) by module path, as stored."""
+    tuned: Tensors
+    """W* (out, in)."""
+    runs: list[StudiedRun]
+
+
+def open_studied(full: Path, others: Sequence[Path]) -> Opened:
     """Open the runs; ArtifactError where one is not finished, of another kind, or another base.
 
     The linears are those that the adapters adapt; without any, the full run's target modules.
     """
-    run = TextRun(full)
-    config = run.read_config()
-    if config.instead != "full":
+    first = _open(full)
+    if not isinstance(first, FullRun):
         raise ArtifactError(
-            f"{full} trained {config.method}, so it has no W*; give first a run of "
+            f"{full} trained {first.config.method}, so it has no W*; give first a run of "
             "`train_glue.py` or `train_llm.py` with --instead full."
         )
-    run.require_finished()
-    opened = [_open_adapter(path) for path in adapters]
-    text = load_base(config)
-    for adapter in opened:
-        targets = find_targets(text.model, adapter.native.config.target_modules)
-        _require_same_base(adapter, base_fingerprint(targets))
-    asked = [adapter.native.config for adapter in opened] or [config.adapter]
+    opened = [_open(path) for path in others]
+    text = load_base(first.config)
+    _require_same_base(text, first, opened)
+    adapters = [each.native.config for each in opened if isinstance(each, AdapterRun)]
+    asked = adapters or [first.config.adapter]
     names = tuple(dict.fromkeys(name for each in asked for name in each.target_modules))
     linears = find_targets(text.model, names)
     weights = {path: linear.weight.detach().clone().cpu() for path, linear in linears.items()}
-    method = build_method(text.model, config.adapter, "full", head=frozenset(text.head))
-    restore_native(method, run.native, base_fingerprint=method.base_fingerprint())
+    method = build_method(text.model, first.config.adapter, "full", head=frozenset(text.head))
+    restore_native(method, first.run.native, base_fingerprint=method.base_fingerprint())
     tuned = {path: linear.weight.detach().cpu() for path, linear in linears.items()}
-    return FineTuned(run, weights, tuned), opened
+    return Opened(first, weights, tuned, opened)
 
 
-def _open_adapter(path: Path) -> AdapterRun:
+def _open(path: Path) -> StudiedRun:
     run = TextRun(path)
     config = run.read_config()
-    if config.instead is not None:
+    if config.instead not in (None, "full"):
         raise ArtifactError(
             f"{path} trained {config.method}, which changes no directions of the core; give runs "
             "of --adapter.method lora, lora-dash, lora-init, lora-tsd and their kin."
         )
     run.require_finished()
+    if config.instead == "full":
+        with safe_open(run.native, "pt") as file:
+            told = file.metadata()
+        return FullRun(run, config, int(told["step"]), told["base_fingerprint"])
     native = read_native(run.native)
     kept = [read_native(folder / ADAPTER) for folder in checkpoint_folders(run.checkpoints)]
-    before = [checkpoint for checkpoint in kept if checkpoint.step < native.step]
-    return AdapterRun(run, native, (*before, native))
+    before = {each.step: each.layers() for each in kept if each.step < native.step}
+    return AdapterRun(run, config, native, {**before, native.step: native.layers()})
 
 
-def _require_same_base(adapter: AdapterRun, at_hand: str) -> None:
-    if adapter.native.base_fingerprint != at_hand:
-        raise ArtifactError(
-            f"{adapter.run.path} was trained on other weights than the full fine-tuning: "
-            f"fingerprint {adapter.native.base_fingerprint[:12]} instead of {at_hand[:12]}. Train "
-            "both on one base with one --model.precision (full needs fp32)."
-        )
+def _require_same_base(text: TextModel, first: FullRun, others: Sequence[StudiedRun]) -> None:
+    """An adapter knows the weights that it adapts, a full fine-tuning all of them."""
+    for each in others:
+        if isinstance(each, FullRun):
+            trained_on, at_hand = each.fingerprint, first.fingerprint
+        else:
+            targets = find_targets(text.model, each.native.config.target_modules)
+            trained_on, at_hand = each.native.base_fingerprint, base_fingerprint(targets)
+        if trained_on != at_hand:
+            raise ArtifactError(
+                f"{each.run.path} was trained on other weights than the full fine-tuning: "
+                f"fingerprint {trained_on[:12]} instead of {at_hand[:12]}. Train both on one base "
+                "with one --model.precision (full needs fp32)."
+            )
 
 
-def branch_of(tensors: dict[str, Tensor], config: AdapterConfig) -> LowRankBranch:
+def read_tuned(full: FullRun, paths: Sequence[str]) -> Tensors:
+    """W* (out, in) of these linears, from the run's file."""
+    tensors = load_file(full.run.native)
+    return {path: tensors[f"{path}.weight"] for path in paths}
+
+
+def branch_of(tensors: Tensors, config: AdapterConfig) -> LowRankBranch:
     """One layer's branch as a native file has it, without a model."""
     in_features, out_features = tensors["lora_A"].shape[1], tensors["lora_B"].shape[0]
     branch = LowRankBranch(in_features, out_features, config, torch.device("cpu"))

@@ -7,7 +7,7 @@ full rank and equal norm for W* - W. Chance is that of a draw without preference
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from eval.directions.core import Core, low_rank_norm, ranked
-from eval.directions.studied import branch_of
+from eval.directions.studied import Tensors, branch_of
 from eval.null_overlap import random_factors
 from eval.tsd_overlap import overlap
 from trainer.adapters.config import AdapterConfig
@@ -38,6 +38,11 @@ class ChangeRates:
     @property
     def tsds(self) -> tuple[int, ...]:
         return ranked(self.rates, UPPER)
+
+    @property
+    def null_ltsds(self) -> list[tuple[int, ...]]:
+        """What stands beside another full fine-tuning."""
+        return [ranked(row, LTSDS) for row in self.null]
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,7 @@ def study_change_rates(core: Core, change: Tensor, label: str, draws: int) -> Ch
 class RandomChanges:
     """Random changes of one weight, of the rank that an adapter has."""
 
-    def __init__(self, core: Core, config: AdapterConfig, path: str, draws: int) -> None:
-        rank = config.initial_rank
+    def __init__(self, core: Core, rank: int, path: str, draws: int) -> None:
         labels = [f"null:{draw}:{path}" for draw in range(draws)]
         self.factors = [
             (up.double(), down.double())
@@ -96,26 +100,32 @@ class RandomChanges:
 def study_capture(
     core: Core,
     tsds: Sequence[int],
-    changes: dict[int, dict[str, Tensor]],
-    config: AdapterConfig,
-    random: RandomChanges,
+    rates: Mapping[int, Tensor],
+    at_random: Sequence[Sequence[int]],
 ) -> Capture:
-    """Precision and recall of the changes, given as a layer's tensors by step."""
-    found = [_capture(core, tensors, config, tsds) for tensors in changes.values()]
+    """Precision and recall of changes, given by their rates (k) at each step."""
+    found = [_capture(row, tsds) for row in rates.values()]
     usable = len(core.sigma)
-    chance = {"precision": min(1, UPPER / usable), "recall": LTSDS / usable}
+    chance = {"precision": min(1, UPPER / usable), "recall": min(1, LTSDS / usable)}
     return Capture(
-        tuple(changes),
+        tuple(rates),
         tuple(row["precision"] for row in found),
         tuple(row["recall"] for row in found),
-        Expected(tuple(captured(chosen, tsds) for chosen in random.chosen), chance),
+        Expected(tuple(captured(chosen, tsds) for chosen in at_random), chance),
     )
 
 
-def _capture(
-    core: Core, tensors: dict[str, Tensor], config: AdapterConfig, tsds: Sequence[int]
-) -> Numbers:
-    rates = core.rates(*branch_of(tensors, config).stacked_factors())
+def rates_by_step(
+    core: Core, by_step: Mapping[int, Tensors], config: AdapterConfig
+) -> dict[int, Tensor]:
+    """Change rates (k) of an adapter's layer at each of its checkpoints."""
+    return {
+        step: core.rates(*branch_of(tensors, config).stacked_factors())
+        for step, tensors in by_step.items()
+    }
+
+
+def _capture(rates: Tensor, tsds: Sequence[int]) -> Numbers:
     if not rates.any():
         return {"precision": np.nan, "recall": np.nan}
     return captured(ranked(rates, LTSDS), tsds)
@@ -141,12 +151,15 @@ def aligned(tsds: Sequence[int], ltsds: Sequence[int], dtsds: Sequence[int]) -> 
 def study_launched(
     core: Core,
     tsds: Sequence[int],
-    tensors: dict[str, Tensor],
+    tensors: Tensors,
     config: AdapterConfig,
     random: RandomChanges,
 ) -> Launched | None:
-    """Alignment and amplification of the finished adapter; None where nothing was launched."""
-    index = tuple(tensors["direction_index"].tolist())[:LTSDS] if config.chosen else (-1,)
+    """Alignment and amplification of the finished adapter; None where nothing was launched, or
+    every direction was, so that none was chosen."""
+    if not config.chosen or config.direction == "all":
+        return None
+    index = tuple(tensors["direction_index"].tolist())[:LTSDS]
     if min(index) < 0:
         return None
     up, down = branch_of(tensors, config).stacked_factors()
@@ -161,7 +174,7 @@ def study_launched(
 
 
 def amplifications(
-    core: Core, index: Sequence[int], tensors: dict[str, Tensor], config: AdapterConfig
+    core: Core, index: Sequence[int], tensors: Tensors, config: AdapterConfig
 ) -> Numbers:
     """Table 6. W_res = W - c B0 A0 stands under each; fold's c Bp Ap counts in all and in AB."""
     silent = {"AB": ("delta_sigma",), "dash": ("lora_B", "prelaunch_B")}
@@ -176,9 +189,9 @@ def amplifications(
 def aligned_by_chance(ltsds: int, usable: int) -> Numbers:
     """Of directions drawn without preference."""
     return {
-        "DTSD in LTSD": ltsds / usable,
-        "TSD in LTSD": ltsds / usable,
-        "TSD in DTSD": LTSDS / usable,
+        "DTSD in LTSD": min(1, ltsds / usable),
+        "TSD in LTSD": min(1, ltsds / usable),
+        "TSD in DTSD": min(1, LTSDS / usable),
     }
 
 

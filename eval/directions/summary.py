@@ -1,15 +1,19 @@
-"""From layers to numbers: means over layers, beside them the null over draws, and chance."""
+"""From layers to what directions.json holds: means over layers and seeds, the null, chance.
+
+The figures, the words and the studio's page show what stands here and nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from eval.directions.studies import Capture, ChangeRates, Expected, Launched
+from eval.directions.written import spread
 from trainer.adapters.directions import highest_change_rates
 
 TAIL = 0.1
@@ -37,21 +41,14 @@ def mean_chance(expected: Sequence[Expected], name: str) -> float:
     return float(np.mean([layer.chance[name] for layer in expected]))
 
 
-def mean_curve(captures: Sequence[Capture], name: str) -> list[float]:
-    """Precision or recall over the checkpoints, averaged over layers that had changed by then."""
-    curves = np.array([getattr(capture, name) for capture in captures])
-    changed = [column[~np.isnan(column)] for column in curves.T]
-    return [float(column.mean()) if len(column) else np.nan for column in changed]
-
-
 def tail_share(rates: Tensor, count: int) -> float:
     """How many of the highest change rates lie in the last tenth of the spectrum."""
     first = (1 - TAIL) * len(rates)
     return float((highest_change_rates(rates, count) >= first).double().mean())
 
 
-def spectrum_json(layers: Mapping[str, ChangeRates]) -> dict[str, Any]:
-    """Where the TSDs of the full fine-tuning lie, layer by layer and in the mean."""
+def spectrum_json(layers: Mapping[str, ChangeRates], drawn: str) -> dict[str, Any]:
+    """Where the TSDs of the full fine-tuning lie, and every rate of the layer that is drawn."""
     rows = {}
     for path, study in layers.items():
         count = len(study.tsds)
@@ -63,52 +60,91 @@ def spectrum_json(layers: Mapping[str, ChangeRates]) -> dict[str, Any]:
             "in_last_tenth_null": float(np.mean([tail_share(row, count) for row in study.null])),
         }
     names = ("in_last_tenth", "in_last_tenth_null")
+    rates, null = layers[drawn].rates.tolist(), layers[drawn].null.tolist()
     return {
         **{name: float(np.mean([row[name] for row in rows.values()])) for name in names},
+        "drawn": {"layer": drawn, "rates": rates, "null": null},
         "layers": rows,
     }
 
 
-def capture_json(layers: Mapping[str, Capture]) -> dict[str, Any]:
-    """Fig. 3 as numbers."""
-    captures = list(layers.values())
-    expected = [capture.expected for capture in captures]
-    found: dict[str, Any] = {"steps": captures[0].steps}
-    for name in ("precision", "recall"):
-        found[name] = {
-            "mean": _json_numbers(mean_curve(captures, name)),
-            "null": vars(beside(expected, name)),
-            "chance": mean_chance(expected, name),
-            "layers": {path: _json_numbers(getattr(row, name)) for path, row in layers.items()},
-        }
-    return found
+def capture_json(seeds: Sequence[Mapping[str, Capture]]) -> dict[str, Any]:
+    """Fig. 3: precision and recall at the checkpoints that all seeds kept.
+
+    A mean over layers counts those that had changed by then.
+    """
+    first = list(seeds[0].values())
+    steps = [step for step in first[0].steps if all(step in _steps(seed) for seed in seeds)]
+    expected = [capture.expected for capture in first]
+    return {
+        "steps": steps,
+        **{
+            name: {**_curve(seeds, name, steps), **_held_against(expected, name)}
+            for name in ("precision", "recall")
+        },
+    }
 
 
-def _json_numbers(values: Sequence[float]) -> list[float | None]:
+def _steps(seed: Mapping[str, Capture]) -> tuple[int, ...]:
+    return next(iter(seed.values())).steps
+
+
+def _curve(
+    seeds: Sequence[Mapping[str, Capture]], name: str, steps: Sequence[int]
+) -> dict[str, Any]:
+    by_seed = np.array([
+        [[getattr(layer, name)[layer.steps.index(step)] for step in steps]
+         for layer in seed.values()]
+        for seed in seeds
+    ])  # fmt: skip
+    curves = _mean_of_changed(by_seed, axis=1)
+    by_layer = _mean_of_changed(by_seed, axis=0)
+    sd = np.std(curves, axis=0, ddof=1) if len(seeds) > 1 else None
+    return {
+        "mean": _plain(_mean_of_changed(curves, axis=0)),
+        "sd": None if sd is None else _plain(sd),
+        "seeds": [_plain(row) for row in curves],
+        "layers": {path: _plain(row) for path, row in zip(seeds[0], by_layer, strict=True)},
+    }
+
+
+def _mean_of_changed(values: Any, axis: int) -> Any:
+    """NaN, for no change yet, counts only where there is nothing else."""
+    counted = np.sum(~np.isnan(values), axis=axis)
+    return np.where(counted, np.nansum(values, axis=axis) / np.maximum(counted, 1), np.nan)
+
+
+def _plain(values: Any) -> list[float | None]:
     """JSON has no NaN."""
-    return [None if np.isnan(value) else value for value in values]
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
-def launched_json(layers: Mapping[str, Launched]) -> dict[str, Any]:
-    """Tables 5 and 6 as numbers."""
-    studies = list(layers.values())
-    expected = [study.expected for study in studies]
-    alignment = {
+def launched_json(seeds: Sequence[Mapping[str, Launched]]) -> dict[str, Any]:
+    """Tables 5 and 6; nothing where nothing was launched."""
+    if not all(seeds):
+        return {}
+    expected = [layer.expected for layer in seeds[0].values()]
+    amplification = _numbers([{p: row.amplification for p, row in s.items()} for s in seeds])
+    amplification["all"]["null"] = asdict(beside(expected, "amplification"))
+    alignment = _numbers([{p: row.alignment for p, row in s.items()} for s in seeds])
+    for name, row in alignment.items():
+        row.update(_held_against(expected, name))
+    return {"alignment": alignment, "amplification": amplification}
+
+
+def _numbers(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Any]]:
+    """By name: the mean over layers, spread over seeds, and the mean over seeds of each layer."""
+    names = next(iter(seeds[0].values()))
+    paths = [path for path in seeds[0] if all(path in seed for seed in seeds)]
+    return {
         name: {
-            "mean": float(np.mean([study.alignment[name] for study in studies])),
-            "null": vars(beside(expected, name)),
-            "chance": mean_chance(expected, name),
-            "layers": {path: study.alignment[name] for path, study in layers.items()},
+            **spread([float(np.mean([row[name] for row in seed.values()])) for seed in seeds]),
+            "median": float(np.median([row[name] for seed in seeds for row in seed.values()])),
+            "layers": {p: float(np.mean([seed[p][name] for seed in seeds])) for p in paths},
         }
-        for name in studies[0].alignment
+        for name in names
     }
-    amplification = {
-        name: {
-            "mean": float(np.mean([study.amplification[name] for study in studies])),
-            "median": float(np.median([study.amplification[name] for study in studies])),
-            "layers": {path: study.amplification[name] for path, study in layers.items()},
-        }
-        for name in studies[0].amplification
-    }
-    null = vars(beside(expected, "amplification"))
-    return {"alignment": alignment, "amplification": {**amplification, "null": null}}
+
+
+def _held_against(expected: Sequence[Expected], name: str) -> dict[str, Any]:
+    return {"null": asdict(beside(expected, name)), "chance": mean_chance(expected, name)}

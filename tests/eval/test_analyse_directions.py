@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from eval.analyse_directions import AnalyseConfig, analyse_directions, main
+from eval.directions.gallery import draw_all
+from eval.directions.words import summary
 from tests.text_bases import glue_recipe, llm_recipe
 from trainer import glue, llm
 from trainer.config import CheckpointConfig
 from trainer.errors import ArtifactError, ConfigError
-from trainer.text_config import ValidationConfig
+from trainer.text_config import GlueConfig, ValidationConfig
 from trainer.text_run import TextRun
 
 KEPT = CheckpointConfig(every=2, keep=10, minutes=1e6)
@@ -46,15 +49,41 @@ def lora(bert: Path, workspace: Path) -> TextRun:
 
 
 @pytest.fixture(scope="module")
-def analysed(full: TextRun, tsd: TextRun, lora: TextRun, workspace: Path) -> Path:
-    runs = (tsd.path, lora.path)
-    return analyse_directions(AnalyseConfig(full.path, runs, null_draws=3, workspace=workspace))
+def lora_again(lora: TextRun) -> TextRun:
+    """Another seed."""
+    config = lora.read_config()
+    assert isinstance(config, GlueConfig)
+    adapter, optim = replace(config.adapter, seed=1), replace(config.optim, seed=1)
+    return glue.train(replace(config, run=None, adapter=adapter, optim=optim))
+
+
+@pytest.fixture(scope="module")
+def full_again(full: TextRun) -> TextRun:
+    config = full.read_config()
+    assert isinstance(config, GlueConfig)
+    return glue.train(replace(config, optim=replace(config.optim, seed=1)))
+
+
+@pytest.fixture(scope="module")
+def analysed(
+    full: TextRun, tsd: TextRun, lora: TextRun, lora_again: TextRun, full_again: TextRun,
+    workspace: Path,
+) -> Path:  # fmt: skip
+    runs = tuple(run.path for run in (tsd, lora, lora_again, full_again))
+    config = AnalyseConfig(full.path, runs, null_draws=3, workspace=workspace)
+    return analyse_directions(config).folder
+
+
+@pytest.fixture(scope="module")
+def record(analysed: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((analysed / "directions.json").read_text("utf-8"))
+    return found
 
 
 def test_tsds_are_those_of_the_two_weights_by_numpy(
-    analysed: Path, full: TextRun, bert: Path
+    record: dict[str, Any], full: TextRun, bert: Path
 ) -> None:
-    found = json.loads((analysed / "directions.json").read_text("utf-8"))["change_rates"]
+    found = record["change_rates"]
     before, after = load_file(bert / "model.safetensors"), load_file(full.native)
     assert len(found["layers"]) == 12
     for path in ("bert.encoder.layer.0.attention.self.key", "bert.encoder.layer.1.output.dense"):
@@ -68,32 +97,96 @@ def test_tsds_are_those_of_the_two_weights_by_numpy(
 
 
 def test_every_kept_checkpoint_is_asked_and_the_null_stands_beside(
-    analysed: Path, tsd: TextRun
+    record: dict[str, Any], tsd: TextRun
 ) -> None:
-    run = json.loads((analysed / "directions.json").read_text("utf-8"))["runs"][tsd.path.name]
-    assert (run["method"], run["launch_step"]) == ("lora-tsd", 3)
-    assert run["capture"]["steps"] == [2, 4, 6]
+    method = record["methods"]["lora-tsd"]
+    assert (method["runs"], method["launch_step"]) == ([tsd.path.name], 3)
+    assert method["capture"]["steps"] == [2, 4, 6]
     for name in ("precision", "recall"):
-        study = run["capture"][name]
+        study = method["capture"][name]
         by_layer = np.array(list(study["layers"].values()))
         assert study["mean"] == pytest.approx(by_layer.mean(axis=0).tolist())
         assert study["null"]["low"] <= study["null"]["mean"] <= study["null"]["high"]
         assert 0 < study["chance"] < 1
-    assert set(run["alignment"]) == {"DTSD in LTSD", "TSD in LTSD", "TSD in DTSD"}
-    assert set(run["amplification"]) == {"all", "AB", "dash", "null"}
+    assert set(method["alignment"]) == {"DTSD in LTSD", "TSD in LTSD", "TSD in DTSD"}
+    assert set(method["amplification"]) == {"all", "AB", "dash"}
+    assert "null" in method["amplification"]["all"]
 
 
-def test_figures_are_there_and_only_those_a_run_has(
-    analysed: Path, tsd: TextRun, lora: TextRun
+def test_seeds_of_one_method_are_taken_together(
+    record: dict[str, Any], lora: TextRun, lora_again: TextRun
 ) -> None:
-    of_lora = {"capture.png", "losses.png"}
-    assert {path.name for path in (analysed / lora.path.name).iterdir()} == of_lora
-    drawn = {path.name for path in (analysed / tsd.path.name).iterdir()}
-    assert drawn == {*of_lora, "alignment.png", "amplification.png"}
-    for picture in analysed.glob("**/*.png"):
-        with Image.open(picture) as opened:
+    method = record["methods"]["lora"]
+    assert method["runs"] == [lora.path.name, lora_again.path.name] and method["seeds"] == [0, 1]
+    study = method["capture"]["recall"]
+    seeds = np.array(study["seeds"])
+    assert seeds.shape == (2, 3)  # three checkpoints
+    assert study["mean"] == pytest.approx(seeds.mean(axis=0).tolist())
+    assert study["sd"] == pytest.approx(seeds.std(axis=0, ddof=1).tolist())
+    assert "alignment" not in method
+
+
+def test_another_full_fine_tuning_is_asked_for_the_same_directions(
+    record: dict[str, Any], full: TextRun, full_again: TextRun, bert: Path
+) -> None:
+    path = "bert.encoder.layer.1.attention.self.value"
+    w = load_file(bert / "model.safetensors")[f"{path.removeprefix('bert.')}.weight"].double()
+    u, sigma, vh = np.linalg.svd(w.numpy(), full_matrices=False)
+    order = []
+    for run in (full, full_again):
+        changed = (load_file(run.native)[f"{path}.weight"].double() - w).numpy()
+        order.append(np.argsort(-np.abs(np.diag(u.T @ changed @ vh.T)) / (sigma + 1e-6)))
+    study = record["methods"]["full"]["capture"]
+    assert study["precision"]["layers"][path] == [
+        len(set(order[1][:8]) & set(order[0][:16])) / 8
+    ]  # fmt: skip
+    assert study["recall"]["layers"][path] == [len(set(order[0][:4]) & set(order[1][:8])) / 4]
+
+
+def test_losses_are_those_that_the_runs_wrote_down(record: dict[str, Any], tsd: TextRun) -> None:
+    found = record["methods"]["lora-tsd"]["losses"]
+    rows = list(tsd.metric_rows())
+    trained = [row["loss"] for row in rows if row["kind"] == "step"]
+    assert found["training"] == {"steps": [1, 2, 3, 4, 5, 6], "mean": trained, "sd": None}
+    assert found["validation"]["steps"] == [0, 3, 6] and found["launch"] == 3
+
+
+def test_the_figures_are_listed_and_drawn_from_the_file_alone(
+    analysed: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    assert draw_all(record, tmp_path) == record["figures"]
+    files = [row["file"] for row in record["figures"]]
+    assert files == [
+        "change_rates.png", "overview.png", "lora-tsd/capture.png", "lora-tsd/losses.png",
+        "lora-tsd/alignment.png", "lora-tsd/amplification.png", "lora/capture.png",
+        "lora/losses.png", "full/losses.png",
+    ]  # fmt: skip
+    for file in files:
+        assert (tmp_path / file).read_bytes() == (analysed / file).read_bytes()
+        with Image.open(analysed / file) as opened:
             opened.load()
             assert min(opened.size) > 300
+
+
+def test_directions_varied_alone_are_an_ablation(
+    tsd: TextRun, full: TextRun, tmp_path: Path
+) -> None:
+    config = tsd.read_config()
+    assert isinstance(config, GlueConfig)
+    adapter = replace(config.adapter, direction="top")
+    top = glue.train(replace(config, run=None, adapter=adapter))
+    asked = AnalyseConfig(
+        full.path, (tsd.path, top.path), out=tmp_path, null_draws=2, workspace=config.workspace
+    )
+    record = analyse_directions(asked).record
+    assert list(record["methods"]) == ["lora-tsd, tsd", "lora-tsd, top"]
+    ablation = record["ablations"]["lora-tsd"]
+    assert ablation["measure"] == "validation loss"
+    assert [row["value"] for row in ablation["axes"]["direction"]] == ["tsd", "top"]
+    assert (tmp_path / "ablation-lora-tsd.png").exists()
+    words = summary(record)
+    assert "lora-tsd by its settings, validation loss" in words
+    assert "it is" in words and "chance" in words
 
 
 def test_a_language_model_is_studied_as_an_encoder_is(llama: Path, tmp_path: Path) -> None:
@@ -101,8 +194,8 @@ def test_a_language_model_is_studied_as_an_encoder_is(llama: Path, tmp_path: Pat
     full = llm.train(replace(recipe, instead="full"))
     adapter = llm.train(recipe)
     config = AnalyseConfig(full.path, (adapter.path,), null_draws=2, workspace=tmp_path)
-    found = json.loads((analyse_directions(config) / "directions.json").read_text("utf-8"))
-    paths = found["runs"][adapter.path.name]["capture"]["precision"]["layers"]
+    [method] = analyse_directions(config).record["methods"].values()
+    paths = method["capture"]["precision"]["layers"]
     assert {path.rpartition(".")[2] for path in paths} == set(recipe.adapter.target_modules)
 
 
@@ -111,7 +204,9 @@ def test_without_adapters_there_are_the_change_rates_alone(
 ) -> None:
     asked = [str(full.path), "--out", str(tmp_path), "--layer", "self.value"]
     assert main([*asked, "--null-draws", "2", "--workspace", str(workspace)]) == 0
-    assert capsys.readouterr().out.split() == [
+    printed = capsys.readouterr().out
+    assert "of the top TSDs lie in the last tenth of the spectrum" in printed
+    assert printed.split()[-2:] == [
         str(tmp_path / "directions.json"), str(tmp_path / "change_rates.png"),
     ]  # fmt: skip
     drawn = json.loads((tmp_path / "directions.json").read_text("utf-8"))["change_rates"]["drawn"]
@@ -134,13 +229,15 @@ def test_runs_of_another_base_are_refused(full: TextRun, bert: Path, tmp_path: P
 
 def test_what_cannot_be_studied_is_refused(full: TextRun, tsd: TextRun, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"trained lora-tsd, so it has no W\*.*--instead full"):
-        analyse_directions(AnalyseConfig(tsd.path, (tsd.path,)))
-    with pytest.raises(ArtifactError, match="trained full, which changes no directions"):
-        analyse_directions(AnalyseConfig(full.path, (full.path,)))
+        analyse_directions(AnalyseConfig(tsd.path))
+    other = TextRun(tmp_path / "other")
+    other.write_config(replace(tsd.read_config(), instead="bitfit"))
+    with pytest.raises(ArtifactError, match="trained bitfit, which changes no directions"):
+        analyse_directions(AnalyseConfig(full.path, (other.path,)))
     with pytest.raises(ConfigError, match="2 and more"):
         analyse_directions(AnalyseConfig(full.path, null_draws=1))
     with pytest.raises(ConfigError, match="one name"):
-        analyse_directions(AnalyseConfig(full.path, (tsd.path, tsd.path)))
+        analyse_directions(AnalyseConfig(full.path, (tsd.path, full.path)))
     with pytest.raises(ConfigError, match="--layer to_k.*for example"):
         analyse_directions(AnalyseConfig(full.path, layer="to_k", workspace=tmp_path))
     unfinished = TextRun(tmp_path / "unfinished")

@@ -15,6 +15,7 @@ from eval.directions.studies import (
     aligned,
     amplifications,
     captured,
+    rates_by_step,
     study_capture,
     study_change_rates,
     study_launched,
@@ -97,8 +98,9 @@ def test_a_change_that_is_the_task_finds_all_of_it(core: Core) -> None:
     change = branch_of(tensors, config).delta_w()
     tsds = study_change_rates(core, change, "layer", draws=2).tsds
     unchanged = {**tensors, "lora_B": torch.zeros_like(tensors["lora_B"])}
-    random = RandomChanges(core, config, "layer", draws=3)
-    found = study_capture(core, tsds, {5: unchanged, 10: tensors}, config, random)
+    random = RandomChanges(core, 4, "layer", draws=3)
+    rates = rates_by_step(core, {5: unchanged, 10: tensors}, config)
+    found = study_capture(core, tsds, rates, random.chosen)
     assert found.steps == (5, 10)
     assert math.isnan(found.precision[0]) and math.isnan(found.recall[0])
     assert found.precision[1] == found.recall[1] == 1
@@ -108,7 +110,7 @@ def test_a_change_that_is_the_task_finds_all_of_it(core: Core) -> None:
 
 def test_what_stands_beside_a_launch_is_random_changes_of_the_same_size(core: Core) -> None:
     config = AdapterConfig(method="lora-tsd", rank=3, alpha=6, num_directions=5)
-    random = RandomChanges(core, config, "layer", draws=4)
+    random = RandomChanges(core, 3, "layer", draws=4)
     tsds = tuple(range(16))
     found = study_launched(core, tsds, branch_tensors(config), config, random)
     assert found is not None and len(found.expected.draws) == 4
@@ -119,8 +121,10 @@ def test_what_stands_beside_a_launch_is_random_changes_of_the_same_size(core: Co
 
 def test_where_nothing_was_launched_there_is_nothing_to_align(core: Core) -> None:
     plain = AdapterConfig(method="lora", rank=3)
-    random = RandomChanges(core, plain, "layer", draws=2)
+    random = RandomChanges(core, 3, "layer", draws=2)
     assert study_launched(core, (0,), branch_tensors(plain), plain, random) is None
     launching = AdapterConfig(method="lora-dash", rank=3, num_directions=2)
     fresh = LowRankBranch(IN, OUT, launching, torch.device("cpu")).state_dict()
     assert study_launched(core, (0,), fresh, launching, random) is None
+    every = AdapterConfig(method="lora-dash", rank=3, direction="all")
+    assert study_launched(core, (0,), branch_tensors(every), every, random) is None

@@ -1,0 +1,78 @@
+"""Figs. 6 and 7: how a method does by its directions, by t, and by s, all else being equal.
+
+What is compared is how well the runs answer: the first measure of their task (`eval.score_glue`,
+`eval.score_commonsense`), or the validation loss where one of them is not scored. No random change
+of weights can stand in for that, so the yardsticks are others: the runs with random directions,
+plain LoRA at the same settings, and the spread over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eval.directions.pooled import COUNT, DIRECTION, LAUNCH_STEP, OF_THE_LAUNCH, Settings
+from eval.directions.written import spread
+
+AXES = {"direction": DIRECTION, "t": LAUNCH_STEP, "s": COUNT}
+ORDER = ("tsd", "bottom", "random", "top", "top+bottom", "all")
+"""Of directions in a figure: the paper's."""
+Scores = Sequence[Mapping[str, float]]
+"""By measure, a row a seed."""
+
+
+def ablations(pools: Sequence[tuple[Settings, Scores]]) -> dict[str, Any]:
+    """By method, for those of which two or more runs differ in just one of the three settings."""
+    methods = dict.fromkeys(settings["method"] for settings, _ in pools if DIRECTION in settings)
+    found = {}
+    for method in methods:
+        own = [pool for pool in pools if pool[0]["method"] == method]
+        families = {axis: _family(own, key) for axis, key in AXES.items()}
+        panels = {axis: family for axis, family in families.items() if len(family) > 1}
+        if panels:
+            found[method] = _ablation(panels, _plain_lora(own[0][0], pools))
+    return {method: ablation for method, ablation in found.items() if ablation}
+
+
+def _family(pools: Sequence[tuple[Settings, Scores]], key: str) -> dict[Any, Scores]:
+    """The largest set of pools that are alike but for this setting: its value → scores."""
+    families: dict[tuple[Any, ...], dict[Any, Scores]] = {}
+    for settings, scores in pools:
+        alike = tuple(item for item in settings.items() if item[0] != key)
+        families.setdefault(alike, {})[settings[key]] = scores
+    return max(families.values(), key=len)
+
+
+def _plain_lora(own: Settings, pools: Sequence[tuple[Settings, Scores]]) -> Scores | None:
+    """LoRA with the same settings, as far as it has them."""
+    own_names = ("method", "adapter.method", *OF_THE_LAUNCH)
+    for settings, scores in pools:
+        alike = all(own[key] == value for key, value in settings.items() if key not in own_names)
+        if settings["method"] == "lora" and alike:
+            return scores
+    return None
+
+
+def _ablation(panels: Mapping[str, Mapping[Any, Scores]], lora: Scores | None) -> dict[str, Any]:
+    """Empty where the runs have no measure in common."""
+    runs = [row for family in panels.values() for scores in family.values() for row in scores]
+    common = [name for name in runs[0] if all(name in row for row in runs)]
+    if not common:
+        return {}
+    measure = common[0]
+    has_lora = lora is not None and all(measure in row for row in lora)
+    return {
+        "measure": measure,
+        "axes": {
+            axis: [
+                {"value": value, **spread([row[measure] for row in scores])}
+                for value, scores in sorted(family.items(), key=lambda item: _place(item[0]))
+            ]
+            for axis, family in panels.items()
+        },
+        "lora": spread([row[measure] for row in lora]) if lora and has_lora else None,
+    }
+
+
+def _place(value: Any) -> int:
+    return ORDER.index(value) if isinstance(value, str) else int(value)

@@ -1,0 +1,68 @@
+"""What directions.json holds: all studies, with several seeds of one method taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from eval.directions.ablation import ablations
+from eval.directions.layer_by_layer import Studied
+from eval.directions.pooled import pools
+from eval.directions.studied import AdapterRun, FullRun
+from eval.directions.studies import ChangeRates
+from eval.directions.summary import capture_json, launched_json, spectrum_json
+from eval.directions.written import losses, score_of_run
+from trainer.text_config import GlueConfig, LLMConfig
+
+FORMAT = 2
+
+
+def record_of(
+    full: FullRun,
+    spectrum: Mapping[str, ChangeRates],
+    studied: Sequence[Studied],
+    drawn: str,
+    draws: int,
+) -> dict[str, Any]:
+    """All but the list of figures."""
+    together = pools([each.settings for each in studied])
+    members = {name: [studied[place] for place in places] for name, places in together.items()}
+    scores = [
+        (pool[0].settings, [score_of_run(each.run.run) for each in pool])
+        for pool in members.values()
+    ]
+    return {
+        "format": FORMAT,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base": full.config.base,
+        "task": _task(full.config),
+        "full": full.run.path.resolve().name,
+        "null_draws": draws,
+        "change_rates": spectrum_json(spectrum, drawn),
+        "methods": {name: _method(pool) for name, pool in members.items()},
+        "ablations": ablations(scores),
+    }
+
+
+def _method(pool: Sequence[Studied]) -> dict[str, Any]:
+    """Runs that differ in nothing but their seed."""
+    first = pool[0].run
+    runs = [each.run.run for each in pool]
+    return {
+        "method": first.config.method,
+        "task": _task(first.config),
+        "direction": pool[0].settings.get("adapter.direction"),
+        "rank": first.native.config.rank if isinstance(first, AdapterRun) else None,
+        "runs": [run.path.resolve().name for run in runs],
+        "seeds": [each.run.config.optim.seed for each in pool],
+        "launch_step": pool[0].launch_step,
+        "capture": capture_json([each.captures for each in pool]),
+        **launched_json([each.launched for each in pool]),
+        "losses": losses(runs),
+        "score": [score_of_run(run) for run in runs],
+    }
+
+
+def _task(config: GlueConfig | LLMConfig) -> str:
+    return config.task if isinstance(config, GlueConfig) else "instructions"

@@ -1,0 +1,60 @@
+"""The record in a screen of words, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eval.directions.verdicts import amount, numbers, verdict
+from eval.report import aligned
+
+Record = Mapping[str, Any]
+
+
+def summary(record: Record) -> str:
+    """Each method's numbers with null, chance and verdict, and the ablations."""
+    rates = record["change_rates"]
+    lines = [
+        f"TSDs of {record['full']} ({record['task']} on {record['base']}), "
+        f"{len(rates['layers'])} layers",
+        f"  {rates['in_last_tenth']:.0%} of the top TSDs lie in the last tenth of the spectrum; of "
+        f"random changes {rates['in_last_tenth_null']:.0%}",
+    ]
+    for name, method in record["methods"].items():
+        lines += ["", *_block(name, method)]
+    if record["methods"]:
+        lines += [
+            "",
+            f"  random: 95 % of {record['null_draws']} random changes of the same rank on the same "
+            "weights; ± deviation over seeds",
+        ]
+    for name, ablation in record["ablations"].items():
+        lines += ["", *_ablation(name, ablation)]
+    return "\n".join(lines)
+
+
+def _block(name: str, method: Record) -> list[str]:
+    found = numbers(method)
+    nulls = [row["null"] for row in found.values()]
+    chances = [row.get("chance") for row in found.values()]
+    count = len(method["runs"])
+    told = f"{name}, {count} {'run' if count == 1 else 'seeds'}"
+    return [
+        f"  {told}",
+        *aligned([
+            ("", *(key.replace(" in ", "∩") for key in found)),
+            ("found", *(amount(row, ".2f") for row in found.values())),
+            ("random", *(f"{null['low']:.2f} to {null['high']:.2f}" for null in nulls)),
+            ("chance", *("" if chance is None else f"{chance:.2f}" for chance in chances)),
+            ("it is", *(verdict(row) for row in found.values())),
+        ]),
+    ]  # fmt: skip
+
+
+def _ablation(name: str, ablation: Record) -> Iterator[str]:
+    yield f"  {name} by its settings, {ablation['measure']}"
+    for axis, rows in ablation["axes"].items():
+        values = ", ".join(f"{row['value']}: {amount(row, '.3f')}" for row in rows)
+        yield f"    {axis:<10}{values}"
+    if ablation["lora"]:
+        yield f"    plain LoRA {amount(ablation['lora'], '.3f')}"

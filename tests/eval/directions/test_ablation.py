@@ -1,0 +1,50 @@
+"""Figs. 6 and 7 from scores: what is varied alone is compared, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eval.directions.ablation import ablations
+from eval.directions.pooled import settings_of
+from trainer.adapters.config import AdapterConfig
+from trainer.text_config import GlueConfig
+
+LOSS = "validation loss"
+
+
+def pool(scores: list[dict[str, float]], launch: int | None = 5, **adapter: Any) -> Any:
+    config = GlueConfig(adapter=AdapterConfig(**{"method": "lora-dash", **adapter}))
+    return settings_of(config, launch), scores
+
+
+def test_each_setting_is_compared_where_all_else_is_equal() -> None:
+    found = ablations([
+        pool([{"matthews": 0.5}, {"matthews": 0.7}]),
+        pool([{"matthews": 0.4}], direction="top"),
+        pool([{"matthews": 0.3}], 9),
+        pool([{"matthews": 0.2}], num_directions=2),
+        pool([{"matthews": 0.1}], num_directions=2, rank=4),
+        pool([{"matthews": 0.6}], None, method="lora"),
+    ])["lora-dash"]  # fmt: skip
+    assert found["measure"] == "matthews"
+    values = {axis: [row["value"] for row in rows] for axis, rows in found["axes"].items()}
+    assert values == {"direction": ["tsd", "top"], "t": [5, 9], "s": [2, 8]}
+    first = found["axes"]["direction"][0]
+    assert first["mean"] == pytest.approx(0.6) and first["sd"] == pytest.approx(0.02**0.5)
+    assert found["axes"]["s"][0]["mean"] == 0.2 and found["axes"]["s"][0]["sd"] is None
+    assert found["lora"]["mean"] == 0.6
+
+
+def test_where_one_run_is_not_scored_the_validation_loss_is_compared() -> None:
+    found = ablations([
+        pool([{"accuracy": 0.9, LOSS: 0.3}]), pool([{LOSS: 0.4}], direction="random"),
+    ])["lora-dash"]  # fmt: skip
+    assert found["measure"] == LOSS and found["lora"] is None
+    assert [row["mean"] for row in found["axes"]["direction"]] == [0.3, 0.4]
+
+
+def test_without_anything_varied_or_measured_there_is_no_ablation() -> None:
+    assert ablations([pool([{"accuracy": 0.9}])]) == {}
+    assert ablations([pool([{}]), pool([{}], direction="top")]) == {}

@@ -1,0 +1,62 @@
+"""Which runs are one method with several seeds, and what they are called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from eval.directions.pooled import Settings, folder_of, pools, settings_of
+from trainer.adapters.config import AdapterConfig
+from trainer.config import CheckpointConfig
+from trainer.text_config import GlueConfig, TextOptimConfig, ValidationConfig
+
+
+def settings(launch: int | None = 5, **adapter: Any) -> Settings:
+    return settings_of(GlueConfig(adapter=AdapterConfig(**adapter)), launch)
+
+
+def test_seeds_and_what_is_only_kept_or_looked_at_make_no_other_method() -> None:
+    config = GlueConfig(adapter=AdapterConfig(method="lora-dash"))
+    other = replace(
+        config,
+        run=Path("elsewhere"),
+        adapter=replace(config.adapter, seed=1),
+        optim=replace(config.optim, seed=1),
+        checkpoint=CheckpointConfig(every=3),
+        validation=ValidationConfig(every=7),
+    )
+    assert settings_of(config, 5) == settings_of(other, 5)
+    faster = replace(config, optim=TextOptimConfig(learning_rate=1.0))
+    assert settings_of(config, 5) != settings_of(faster, 5)
+
+
+def test_t_is_the_step_of_the_launch_however_it_was_asked_for() -> None:
+    asked = settings(method="lora-dash", prelaunch_steps=5)
+    assert pools([settings(method="lora-dash"), asked]) == {"lora-dash": [0, 1]}
+
+
+def test_a_label_names_what_is_unlike_most_runs_of_the_method() -> None:
+    dash = {"method": "lora-dash"}
+    found = pools([
+        settings(**dash), settings(**dash, direction="top"), settings(9, **dash),
+        settings(**dash, num_directions=2), settings(**dash), settings(None, method="lora"),
+    ])  # fmt: skip
+    assert found == {
+        "lora-dash": [0, 4], "lora-dash, top": [1], "lora-dash, t 9": [2], "lora-dash, s 2": [3],
+        "lora": [5],
+    }  # fmt: skip
+
+
+def test_where_each_has_its_own_value_all_are_named() -> None:
+    found = pools([settings(method="lora-dash", rank=rank) for rank in (4, 8)])
+    assert list(found) == ["lora-dash, rank 4", "lora-dash, rank 8"]
+
+
+def test_what_nothing_launches_does_not_tell_runs_of_plain_lora_apart() -> None:
+    found = pools([settings(None, method="lora", num_directions=s) for s in (2, 8)])
+    assert found == {"lora": [0, 1]}
+
+
+def test_a_label_makes_a_folder() -> None:
+    assert folder_of("lora-dash, top+bottom, t 9") == "lora-dash-top-bottom-t-9"

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.jobs.records import JobKind
 from app.requests import (
     CompareRequest,
+    DirectionsRequest,
     GenerateRequest,
     Request,
     ScoreRequest,
@@ -32,6 +33,7 @@ KINDS: dict[JobKind, type[Request]] = {
     JobKind.TEXT_TRAIN: TextTrainRequest,
     JobKind.TEXT_SCORE: TextScoreRequest,
     JobKind.TEXT_CELL: TextCellRequest,
+    JobKind.DIRECTIONS: DirectionsRequest,
 }
 MAX_PICTURES = 1000
 MAX_PROMPT = 2000

@@ -37,7 +37,7 @@ def check_idle(active: Iterable[Job]) -> None:
 def _runs(job: Job) -> set[str | None]:
     """Names of the runs that the job makes or reads."""
     adapters = {use["run"] for use in job.request.get("adapters", ())}
-    return {job.run, *adapters, *job.request.get("runs", ())}
+    return {job.run, *adapters, *job.request.get("runs", ()), job.request.get("full")}
 
 
 def _refuse(what: str, users: list[Job]) -> None:

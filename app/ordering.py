@@ -11,9 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app import checks, training
+from app.directions import Directions
 from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, StateError
-from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
+from app.requests import (
+    CompareRequest,
+    DirectionsRequest,
+    GenerateRequest,
+    ScoreRequest,
+    TrainRequest,
+)
 from app.runs import Runs
 from app.subjects import Subjects
 from app.text_requests import TextCellRequest, TextScoreRequest, TextTrainRequest
@@ -31,13 +38,20 @@ class Orders:
     """Takes requests for a workspace and its queue."""
 
     def __init__(
-        self, workspace: Workspace, queue: Queue, subjects: Subjects, runs: Runs, texts: Texts
+        self,
+        workspace: Workspace,
+        queue: Queue,
+        subjects: Subjects,
+        runs: Runs,
+        texts: Texts,
+        directions: Directions,
     ) -> None:
         self._workspace = workspace
         self._queue = queue
         self._subjects = subjects
         self._runs = runs
         self._texts = texts
+        self._directions = directions
 
     def config_of(self, request: TrainRequest) -> DreamBoothConfig:
         """What the request will train; raises what is wrong with it."""
@@ -122,6 +136,8 @@ class Orders:
                 return self.compare(request, rerun_of=rerun_of)
             case TextTrainRequest() | TextScoreRequest() | TextCellRequest():
                 return self._texts.submit(request, rerun_of)
+            case DirectionsRequest():
+                return self._directions.study(request, rerun_of=rerun_of)
 
     def duplicate(self, job_id: str, changes: Mapping[str, Any]) -> Job:
         """A new job like this one, with parts of its request changed."""

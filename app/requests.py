@@ -103,4 +103,20 @@ class CompareRequest:
     null_draws: int = 6
 
 
-Request = TrainRequest | GenerateRequest | ScoreRequest | CompareRequest | TextRequest
+@dataclass(frozen=True)
+class DirectionsRequest:
+    """Study the directions of a full fine-tuning, and of other runs on the same base."""
+
+    full: str
+    """A run on text of the method full."""
+    runs: tuple[str, ...] = ()
+    """Adapters, and other full fine-tunings; those that differ in their seed are taken together."""
+    layer: str | None = None
+    """The layer whose change rates are drawn, by name or the end of it; unset, the middle one."""
+    null_draws: int = 20
+    """Random changes a layer, to hold every number against."""
+
+
+Request = (
+    TrainRequest | GenerateRequest | ScoreRequest | CompareRequest | TextRequest | DirectionsRequest
+)

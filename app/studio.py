@@ -15,6 +15,7 @@ from app import bases, training
 from app import system as machine
 from app.blind_pairs import Choice
 from app.blind_test import BlindTest, BlindTests, Shown, Tally
+from app.directions import Directions
 from app.estimate import estimate
 from app.in_use import check_idle, check_run_unused, check_subject_unused
 from app.jobs.engine import Queue
@@ -57,7 +58,10 @@ class Studio:
         self._subjects = Subjects(workspace)
         self._runs = Runs(workspace)
         self.texts = Texts(workspace, queue)
-        self._orders = Orders(workspace, queue, self._subjects, self._runs, self.texts)
+        self.directions = Directions(workspace, queue)
+        self._orders = Orders(
+            workspace, queue, self._subjects, self._runs, self.texts, self.directions
+        )
         self._blind_tests = BlindTests(workspace)
         self._tokens = Tokens(workspace)
 

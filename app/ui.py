@@ -12,7 +12,16 @@ import gradio as gr
 
 from app.jobs.records import Job, JobKind
 from app.studio import Studio
-from app.tabs import comparison, generation, queue, scores, subjects, system, training
+from app.tabs import (
+    comparison,
+    directions,
+    generation,
+    queue,
+    scores,
+    subjects,
+    system,
+    training,
+)
 from app.tabs.desk import QUIET, TAB_OF, Desk, panel, to_address, when
 from app.tabs.jobs import perform
 from app.tabs.markup import el
@@ -26,6 +35,7 @@ TABS = {
     "generate": generation.build,
     "scores": scores.build,
     "compare": comparison.build,
+    "directions": directions.build,
     "queue": queue.build,
     "system": system.build,
 }

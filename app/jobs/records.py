@@ -23,6 +23,7 @@ class JobKind(StrEnum):
     TEXT_TRAIN = "text_train"
     TEXT_SCORE = "text_score"
     TEXT_CELL = "text_cell"
+    DIRECTIONS = "directions"
 
     @property
     def learns(self) -> bool:

@@ -23,6 +23,7 @@ TAB_OF = {
     JobKind.TEXT_TRAIN: "language",
     JobKind.TEXT_SCORE: "language",
     JobKind.TEXT_CELL: "language",
+    JobKind.DIRECTIONS: "directions",
 }
 PANEL_JS = (ASSETS / "studio" / "panel.js").read_text("utf-8")
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

@@ -26,7 +26,7 @@ DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "later": lambda studio, job_id: _moved(studio, job_id, -1),
     "delete": lambda studio, job_id: studio.delete_job(job_id),
 }
-PHASES = ("load", "pre-launch", "dash", "draw", "score", "compare")
+PHASES = ("load", "pre-launch", "dash", "draw", "score", "compare", "study")
 RECENT = 100
 """Events to look back for what a job is at; it says so about once a second."""
 FOLLOWED = ("retry", "rerun")

@@ -1,0 +1,101 @@
+"""Studies of directions: asked for as jobs, and read from what those made. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from app.jobs.engine import Queue
+from app.jobs.records import Job, JobKind, StateError
+from app.requests import DirectionsRequest, check_name
+from app.runs import read_json
+from app.text_runs import TextRuns, TextRunView
+from app.workspace import Workspace
+from trainer.errors import ArtifactError, ConfigError
+
+STUDIES = "studies"
+"""Folder of a job's own that holds directions.json and the figures."""
+FULL = "full"
+MOST_RUNS = 60
+
+
+class Directions:
+    """The studies of a workspace and its queue."""
+
+    def __init__(self, workspace: Workspace, queue: Queue) -> None:
+        self._workspace = workspace
+        self._queue = queue
+        self._runs = TextRuns(workspace)
+
+    def full_runs(self) -> list[TextRunView]:
+        """Finished full fine-tunings, whose weights stand for the task's W*."""
+        return [run for run in self._finished() if run.method == FULL]
+
+    def runs_beside(self, full: str) -> list[TextRunView]:
+        """Finished runs on the same base that can be held against that one."""
+        base = self._runs.get(full).base
+        finished = [run for run in self._finished() if run.name != full and run.base == base]
+        return [run for run in finished if not run.instead or run.method == FULL]
+
+    def _finished(self) -> list[TextRunView]:
+        return [run for run in self._runs.all() if run.state == "succeeded"]
+
+    def study(self, request: DirectionsRequest, *, rerun_of: str | None = None) -> Job:
+        check_directions(request)
+        full, *others = [self._runs.get(name) for name in (request.full, *request.runs)]
+        _require_comparable(full, others)
+        title = f"directions · {full.name}, {len(others)} runs beside"
+        values = dataclasses.asdict(request)
+        return self._queue.submit(JobKind.DIRECTIONS, title, values, rerun_of=rerun_of)
+
+    def studies(self, job_id: str) -> dict[str, Any]:
+        """directions.json of a job; its figures are files of the job, below `studies/`."""
+        record = read_json(self.folder(job_id) / "directions.json")
+        if record is None:
+            raise ArtifactError(f"The job {job_id} has made no studies of directions yet.")
+        return record
+
+    def folder(self, job_id: str) -> Path:
+        return self._workspace.job(self._queue.job(job_id).id) / STUDIES
+
+
+def check_directions(request: DirectionsRequest) -> None:
+    """ConfigError with everything that is out of bounds."""
+    names = (request.full, *request.runs)
+    for name in names:
+        check_name("The run", name)
+    checks = (
+        ("runs", len(set(names)) == len(names) and len(request.runs) <= MOST_RUNS,
+         f"at most {MOST_RUNS}, each once, and not the full fine-tuning itself"),
+        ("null_draws", 2 <= request.null_draws <= 200, "2 to 200"),
+        ("layer", request.layer is None or 0 < len(request.layer) <= 200, "1 to 200 characters"),
+    )  # fmt: skip
+    faults = [f"{field}: needed is {needed}." for field, good, needed in checks if not good]
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _require_comparable(full: TextRunView, others: list[TextRunView]) -> None:
+    """Refuse now what the job would refuse after it has loaded a base."""
+    unfinished = [run.name for run in (full, *others) if run.state != "succeeded"]
+    if unfinished:
+        raise StateError(f"{', '.join(unfinished)}: not finished. Let the training finish first.")
+    if full.method != FULL:
+        raise ConfigError(
+            f"{full.name} trained {full.method}: only a full fine-tuning says which directions the "
+            "task needs. Train one with the method full, and choose it first."
+        )
+    foreign = [run.name for run in others if run.instead and run.method != FULL]
+    if foreign:
+        raise ConfigError(
+            f"{', '.join(foreign)}: changes no directions that could be studied. Choose adapters "
+            "of LoRA, LoRA-Dash, LoRA-Init, LoRA-TSD and their kin."
+        )
+    elsewhere = [run for run in others if run.base != full.base]
+    if elsewhere:
+        on = ", ".join(f"{run.name} on {run.base}" for run in elsewhere)
+        raise ConfigError(
+            f"Directions belong to the weights of one base: {full.name} is on {full.base}, but "
+            f"{on}. Choose runs of one base."
+        )

@@ -55,7 +55,9 @@ def judge(paths: Sequence[Path]) -> dict[str, list[str]]:
     intake = take_in(paths, resolution=RESOLUTION)
     reasons: dict[str, list[str]] = {path.name: [] for path in paths}
     for refusal in intake.refused:
-        reasons[refusal.path.name].append(f"on SDXL it cannot be used: it {refusal.reason}")
+        reasons[refusal.path.name].append(
+            f"on SDXL left out of training and scores: it {refusal.reason}"
+        )
     for warning in intake.warnings:
         name, _, text = warning.partition(": ")
         reasons[name].append(text)

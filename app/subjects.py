@@ -151,6 +151,12 @@ class Subjects:
         """Where a stored photo lies; only names that subject.json lists are known."""
         return self._picture(slug, _row(slug, self._read(slug), file))
 
+    def as_they_came(self, slug: str, text: str) -> str:
+        """A text about stored photos with the names they came with; as it is without a subject."""
+        facts = read_json(self._workspace.subject(slug) / "subject.json") or {}
+        rows = [*facts.get("photos", ()), *facts.get("held_out", ())]
+        return _with_sources(text, {row["file"]: row["source"] for row in rows})
+
     def delete(self, slug: str) -> None:
         with self._changing:
             self._read(slug)

@@ -17,7 +17,7 @@ from app.jobs.records import Job
 from app.jobs.store import WorkerRow
 from app.views import CacheView, SystemView
 from app.workspace import Workspace
-from trainer.errors import ConfigError
+from trainer.errors import ArtifactError
 
 GIB = 2**30
 LIBRARIES = ("dashbooth", "torch", "diffusers", "transformers", "gradio", "dbos")
@@ -49,7 +49,7 @@ def delete_cache(workspace: Workspace, name: str) -> None:
     """Delete one of the workspace's own caches; it is made again when needed."""
     possible = {view.name for view in _own_caches(workspace)}
     if name not in possible:
-        raise ConfigError(
+        raise ArtifactError(
             f"There is no cache {name[:100]!r} to delete; possible: "
             f"{', '.join(sorted(possible)) or 'none, all are empty'}."
         )

@@ -92,6 +92,10 @@ class Queue:
         """What happened after event `after_seq`, oldest first."""
         return self.store.events(after_seq, job_id, limit)
 
+    def warnings(self, job_id: str) -> list[str]:
+        """What its attempts warned of, each once, oldest first."""
+        return self.store.warnings(self.job(job_id).id)
+
     def last_seq(self) -> int:
         """Number of the newest event."""
         return self.store.last_seq()

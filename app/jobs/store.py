@@ -158,6 +158,14 @@ class Store:
             rows = connection.execute(query.order_by(events.c.seq).limit(limit)).mappings().all()
         return [Event(**row) for row in rows]
 
+    def warnings(self, job_id: str) -> list[str]:
+        query = sa.select(events.c.data).where(
+            events.c.job_id == job_id, events.c.kind == "warning"
+        )
+        with answering(), self.engine.connect() as connection:
+            said = connection.scalars(query.order_by(events.c.seq)).all()
+        return list(dict.fromkeys(str(data["text"]) for data in said))
+
     def last_seq(self) -> int:
         with answering(), self.engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.max(events.c.seq))) or 0

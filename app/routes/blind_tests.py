@@ -32,6 +32,11 @@ class StartedTest(BaseModel):
     """Pairs to answer."""
 
 
+class BlindTestView(StartedTest):
+    runs: list[str]
+    """Which are held against each other; whose a picture is, only the tally says."""
+
+
 class HiddenPair(BaseModel):
     """Two pictures of one prompt and seed; whose they are is not said."""
 
@@ -46,6 +51,15 @@ class HiddenPair(BaseModel):
 
 class Answer(BaseModel, extra="forbid"):
     choice: Choice
+
+
+@router.get("")
+def list_tests(studio: StudioNeeded) -> list[BlindTestView]:
+    """Every test, the newest first."""
+    return [
+        BlindTestView(id=test.id, of=len(test.pairs), runs=list(test.runs))
+        for test in studio.blind_tests()
+    ]
 
 
 @router.post("", status_code=201)

@@ -148,6 +148,12 @@ def log(
     return studio.log_tail(job_id, lines)
 
 
+@router.get("/jobs/{job_id}/warnings")
+def warnings(studio: StudioNeeded, job_id: str) -> list[str]:
+    """What a person should know of how it went, such as photos that were left out."""
+    return studio.warnings(job_id)
+
+
 @router.get("/jobs/{job_id}/files/{name:path}", response_class=FileResponse)
 def job_file(studio: StudioNeeded, job_id: str, name: str) -> FileResponse:
     """A picture, grid or table that the job has made."""

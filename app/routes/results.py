@@ -1,4 +1,4 @@
-"""/runs, /pictures, /comparisons, /method-tables: what jobs have made."""
+"""/runs, /history, /comparisons, /method-tables: what jobs have made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
+from app.jobs.records import Job
 from app.routes.common import StudioNeeded, sent
 from app.runs import Export
 from app.views import RunView
@@ -114,6 +115,18 @@ def run_picture(studio: StudioNeeded, name: str, path: str) -> FileResponse:
 def export(studio: StudioNeeded, name: str, what: Export) -> FileResponse:
     """diffusers: for load_lora_weights. kohya: for ComfyUI and A1111. bundle: a zip of the run."""
     return sent(studio.export(name, what), download=True)
+
+
+@router.get("/layers")
+def layers(studio: StudioNeeded, run: Annotated[list[str], Query()]) -> list[str]:
+    """Layers in which all of these runs have launched directions: what a comparison can draw."""
+    return studio.layers(run)
+
+
+@router.get("/history")
+def history(studio: StudioNeeded, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[Job]:
+    """Jobs that drew pictures, the newest first, each with the request to use again."""
+    return studio.history(limit)
 
 
 @router.get("/jobs/{job_id}/pictures")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -18,6 +18,8 @@ SECONDS = 1.5
 RESTING = 10.0
 """Between looks at a job that has ended: somebody may try it again from elsewhere."""
 LOG_LINES = 200
+FEW = 3
+"""Warnings that are shown without being asked for."""
 
 Body = Callable[[Job], Markup | None]
 
@@ -39,7 +41,8 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
             return [note(error, "problem"), "", gr.Timer(active=False), gr.skip()]
         if f"{job!r}{log}" == mark:
             return gr.skip()
-        page = join([head(desk.studio, job), body(job), _log(log)])
+        warnings = _warnings(desk.studio.warnings(job_id))
+        page = join([head(desk.studio, job), warnings, body(job), _log(log)])
         done = f"{job.id} {job.ended_at}" if job.state.final else ""
         pace = gr.Timer(RESTING if job.state.final else SECONDS, active=True)
         return [page, f"{job!r}{log}", pace, done]
@@ -56,6 +59,15 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
     pressed = when(shown.click, press, [], desk.place, problem)
     pressed.then(look_anew, job_id, outputs, **QUIET)
     return done
+
+
+def _warnings(texts: Sequence[str]) -> Markup | None:
+    """What a person should know of how it goes; many of them folded away."""
+    notes = [note(text, "warning") for text in texts]
+    if len(notes) <= FEW:
+        return el("div", *notes) if notes else None
+    summary = el("summary", say("job.warnings", n=len(notes)))
+    return el("details", summary, *notes, data_part="warnings")
 
 
 def _log(text: str) -> Markup | None:

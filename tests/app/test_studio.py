@@ -224,7 +224,7 @@ def test_only_pictures_of_a_run_are_handed_out(runs: Studio, name: str) -> None:
 def test_only_caches_of_ours_are_deleted(studio: Studio) -> None:
     (studio.workspace.cache / "decompositions").mkdir()
     for name in ("..", "../runs", "/", "nothing"):
-        with pytest.raises(ConfigError, match="possible: decompositions"):
+        with pytest.raises(ArtifactError, match="possible: decompositions"):
             studio.delete_cache(name)
     studio.delete_cache("decompositions")
     assert not list(studio.workspace.cache.iterdir())

@@ -15,23 +15,31 @@ def keep_subject(run: Run, subject: TrainingSubject, resolution: int) -> Subject
         write_clean(photo, run.photos / file)
         photos.append(KeptPhoto(file, photo.path.name, caption, photo.size))
     refused = tuple(str(refusal) for refusal in subject.intake.refused)
+    held_out, left_out = _keep_held_out(run, subject, resolution)
     kept = Subject(
         name=subject.name,
         unique_token=subject.unique_token,
         class_token=subject.class_token,
         photos=tuple(photos),
-        held_out=_keep_held_out(run, subject, resolution),
-        warnings=(*refused, *subject.intake.warnings, *caption_warnings(subject)),
+        held_out=held_out,
+        warnings=(*refused, *left_out, *subject.intake.warnings, *caption_warnings(subject)),
     )
     run.write_subject(kept)
     return kept
 
 
-def _keep_held_out(run: Run, subject: TrainingSubject, resolution: int) -> tuple[str, ...]:
+def _keep_held_out(
+    run: Run, subject: TrainingSubject, resolution: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of what is kept, and what is to be said of what is not."""
     names = []
     behind = subject.photos[0].alpha_color
     intake = take_in(subject.held_out, resolution=resolution, alpha_color=behind)
     for number, photo in enumerate(intake.accepted):
         names.append(f"{number:03d}.png")
         write_clean(photo, run.held_out / names[-1])
-    return tuple(names)
+    left_out = tuple(
+        f"{refusal.path.name}: held out, but scores have to do without it: it {refusal.reason}"
+        for refusal in intake.refused
+    )
+    return tuple(names), left_out

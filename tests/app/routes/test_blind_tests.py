@@ -73,6 +73,18 @@ def test_a_vote_for_what_is_not_there_is_refused(
     assert client.get(f"/api/blind-tests/{test['id']}/tally").json()["voted"] == 0
 
 
+def test_tests_are_listed_the_newest_first_and_without_their_pairs(
+    client: TestClient, test: dict[str, Any], scored_run: ScoredRun
+) -> None:
+    scored_run("third-run", 90)
+    asked = {"runs": ["third-run", "red-run"], "pairs": 2}
+    later = client.post("/api/blind-tests", json=asked).json()
+    assert client.get("/api/blind-tests").json() == [
+        {"id": later["id"], "of": 2, "runs": ["third-run", "red-run"]},
+        {"id": test["id"], "of": 4, "runs": ["red-run", "dark-run"]},
+    ]
+
+
 def test_runs_that_are_not_scored_yet_are_a_conflict(
     client: TestClient, scored_run: ScoredRun
 ) -> None:

@@ -7,16 +7,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from app.jobs.program import run_job
 from app.jobs.programs.exits import Exit
+from app.subjects import Subjects
+from app.views import Upload
 from trainer.run import Run
 
 PROGRAM = "app.jobs.program"
@@ -118,6 +122,27 @@ def test_finish_while_it_scores_keeps_the_adapter_without_scores(desk: Any, told
     assert desk.done(folder)["message"].startswith("not scored: ")
     wisher.join()
     assert not run_of(desk, "unscored").scores.exists()
+
+
+def test_a_held_out_photo_that_scores_must_do_without_is_told_by_the_name_it_came_with(
+    desk: Any, told: Any
+) -> None:
+    subjects = Subjects(desk.workspace)
+    slug = subjects.create("Shy duck", "duck", "zwy", "#ffffff").slug
+    good, small = BytesIO(), BytesIO()
+    Image.new("RGB", (64, 64), "green").save(good, "PNG")
+    Image.new("RGB", (16, 16), "red").save(small, "PNG")
+    view = subjects.add_photos(slug, [Upload("pond.png", good.getvalue()),
+                                      Upload("far.png", small.getvalue())])  # fmt: skip
+    kept_back = subjects.hold_out(slug, view.photos[1].file, True).held_out[0]
+    assert any("left out of training and scores" in reason for reason in kept_back.reasons)
+    (subjects.photo_path(slug, kept_back.file)).write_bytes(b"no longer a picture")
+
+    folder = desk.train("shy", {"adapter": {"method": "lora", "rank": 1}}, subject=slug)
+    desk.done(folder)
+    warnings = [row["text"] for row in told(folder, "warning")]
+    assert any(text.startswith("far.png: held out, but scores have to do") for text in warnings)
+    assert run_of(desk, "shy").read_subject().held_out == ()
 
 
 def test_little_memory_means_a_picture_at_a_time_and_the_same_steps(desk: Any) -> None:

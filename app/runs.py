@@ -72,8 +72,12 @@ class Runs:
         run = self.open(name)
         if not run.native.exists():
             raise ArtifactError(f"The run {name} has no adapter yet: let it finish first.")
-        adapters = {"diffusers": run.adapter, "kohya": run.adapter_kohya}
-        return adapters[what] if what in adapters else self._bundle(run)
+        if what == "bundle":
+            return self._bundle(run)
+        adapter = run.adapter if what == "diffusers" else run.adapter_kohya
+        if not adapter.is_file():
+            raise ArtifactError(f"The run {name} is not on photos: take it away as a bundle.")
+        return adapter
 
     def delete(self, name: str) -> None:
         shutil.rmtree(self.open(name).path)

@@ -1,0 +1,139 @@
+"""Texts over REST: sets go up, jobs are asked for, what came out is fetched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.studio import Studio
+from tests.text_bases import glue_recipe
+from trainer import glue
+from trainer.data.glue import DEMO_FOLDER
+from trainer.text_run import TextRun
+
+SMALL = {"optim": {"steps": 10}, "max_length": 32}
+
+
+@pytest.fixture(scope="module")
+def trained(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> TextRun:
+    return glue.train(glue_recipe(bert, tmp_path_factory.mktemp("workspace")))
+
+
+@pytest.fixture
+def run(studio: Studio, trained: TextRun) -> str:
+    """A finished run of the workspace, trained on the bundled sentences, with two scorings."""
+    folder = studio.workspace.run("demo-lora-tsd-1")
+    shutil.copytree(trained.path, folder)
+    for name in ("scores.json", "scores-mine-dev.json"):
+        (folder / name).write_text('{"scores": {}}')
+    (folder / "predictions.jsonl").write_text('{"label": "1"}\n{"label": "0"}\n')
+    return folder.name
+
+
+def test_a_set_goes_up_is_listed_and_deleted(client: TestClient) -> None:
+    rows = (DEMO_FOLDER / "dev.tsv").read_bytes()
+    form = {"name": "Mine", "task": "sst2"}
+    made = client.post("/api/texts", data=form, files={"train": ("a.tsv", rows)})
+    assert made.status_code == 201
+    assert (made.json()["id"], made.json()["train"], made.json()["test"]) == ("mine", 60, 0)
+    assert client.get("/api/texts").json()[0] == client.get("/api/texts/mine").json() == made.json()
+    bad = client.post("/api/texts", data=form, files={"train": ("a.tsv", rows + b"x\t7\n")})
+    assert bad.status_code == 422 and "a.tsv, line 62: the label '7'" in bad.json()["error"]
+    empty = client.post("/api/texts", data=form)
+    assert empty.status_code == 422 and "texts to train on" in empty.json()["error"]
+    assert client.delete("/api/texts/mine").status_code == 204
+    assert client.get("/api/texts/mine").status_code == 404
+
+
+def test_a_training_is_asked_for_and_shown_as_a_command(client: TestClient) -> None:
+    asked = {"data": "glue-demo", "settings": SMALL}
+    assert "--optim.steps 10" in client.post("/api/text-command", json=asked).text
+    job = client.post("/api/jobs/text-train", json=asked).json()
+    assert (job["kind"], job["run"]) == ("text_train", "glue-demo-lora-tsd-1")
+    again = client.post(f"/api/jobs/{job['id']}/duplicate", json={"changes": {"instead": "dora"}})
+    assert again.json()["run"] == "glue-demo-dora-1"
+    wrong = client.post("/api/jobs/text-train", json={**asked, "instead": "magic"})
+    assert wrong.status_code == 422 and "instead" in wrong.json()["error"]
+
+
+def test_scores_and_predictions_are_fetched_by_the_name_of_their_set(
+    client: TestClient, run: str
+) -> None:
+    base = f"/api/text-runs/{run}"
+    assert client.get(base).json()["task"] == "demo"
+    assert [row["id"] for row in client.get(f"{base}/scores").json()] == ["own", "mine-dev"]
+    rows = f"{base}/scores/own/predictions"
+    assert client.get(rows, params={"rows": 1}).json() == [{"label": "1"}]
+    file = client.get(f"{rows}.jsonl")
+    assert file.text.count("\n") == 2 and "attachment" in file.headers["content-disposition"]
+    unknown = client.get(f"{base}/scores/secret/predictions")
+    assert unknown.status_code == 404 and "there are: own, mine-dev" in unknown.json()["error"]
+    assert client.get(f"/api/runs/{run}/export/bundle").content[:2] == b"PK"
+    photos = client.get(f"/api/runs/{run}/export/kohya")
+    assert photos.status_code == 404 and "as a bundle" in photos.json()["error"]
+
+
+def test_a_run_is_scored_only_by_rows_of_its_own_task(
+    client: TestClient, studio: Studio, run: str
+) -> None:
+    asked = {"run": run, "data": "commonsense-demo"}
+    refused = client.post("/api/jobs/text-score", json=asked)
+    assert refused.status_code == 422 and "possible: glue-demo" in refused.json()["error"]
+    job = client.post("/api/jobs/text-score", json={"run": run}).json()
+    assert (job["kind"], job["run"]) == ("text_score", run)
+    in_use = client.delete(f"/api/runs/{run}")
+    assert in_use.status_code == 409
+    studio.workspace.run(run).joinpath("status.json").unlink()
+    early = client.post("/api/jobs/text-score", json={"run": run})
+    assert early.status_code == 409 and "has not finished" in early.json()["error"]
+
+
+def test_a_comparison_is_a_group_of_cells_with_a_table(client: TestClient) -> None:
+    asked = {"data": "glue-demo", "methods": ["lora", "ssl"], "seeds": [0, 1], "steps": 15}
+    jobs = client.post("/api/jobs/text-methods", json=asked).json()
+    cells = [(job["request"]["method"], job["request"]["seed"]) for job in jobs]
+    assert cells == [("lora", 0), ("ssl", 0), ("lora", 1), ("ssl", 1)]
+    [group] = {job["group"] for job in jobs}
+    table = client.get(f"/api/text-comparisons/{group}").json()
+    assert [(row["method"], row["open"], row["cells"]) for row in table["methods"]] == [
+        ("lora", [0, 1], []), ("ssl", [0, 1], []),
+    ]  # fmt: skip
+    assert [row["id"] for row in client.get("/api/text-comparisons").json()] == [group]
+    assert client.delete(f"/api/text-comparisons/{group}").status_code == 409
+    for job in jobs:
+        client.post(f"/api/jobs/{job['id']}/cancel", json={})
+    failed = client.get(f"/api/text-comparisons/{group}").json()["failed"]
+    assert [row["state"] for row in failed] == ["cancelled"] * 4
+    changed = {"changes": {"seed": 7}}
+    other = client.post(f"/api/jobs/{jobs[0]['id']}/duplicate", json=changed)
+    assert other.status_code == 422 and "has no cell lora with seed 7" in other.json()["error"]
+    assert client.delete(f"/api/text-comparisons/{group}").status_code == 204
+    assert client.get(f"/api/text-comparisons/{group}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"methods": []}, "1 to 100 cells"),
+        ({"methods": ["lora", "lora"]}, "each method and seed once"),
+        ({"methods": ["../lora"]}, "possible are"),
+        ({"seeds": list(range(101))}, "1 to 100 cells"),
+        ({"seeds": [-1]}, "seeds is"),
+        ({"steps": 3}, "15 to a million"),
+        ({"rates": [0]}, "between 0 and 1"),
+        ({"settings": {"run": "/etc"}}, "run is set by the studio"),
+        ({"settings": {"optim": {"pace": 1}}}, "optim.pace"),
+        ({"base": "/etc"}, "not in the list"),
+        ({"data": "nothing"}, "no texts 'nothing'"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_refused_and_leaves_nothing(
+    client: TestClient, studio: Studio, changes: dict[str, object], words: str
+) -> None:
+    asked = {"data": "glue-demo", "methods": ["lora"], "seeds": [0], **changes}
+    refused = client.post("/api/jobs/text-methods", json=asked)
+    assert refused.status_code in (404, 422) and words in refused.json()["error"]
+    assert studio.jobs() == [] and not list(studio.workspace.comparisons.iterdir())

@@ -1,0 +1,117 @@
+"""One request, one config on texts: what a client may say, and the same thing as a command."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from app.studio import Studio
+from app.text_bases import PACKAGED
+from app.text_requests import TextTrainRequest
+from app.views import Upload
+from trainer import train_glue, train_llm
+from trainer.errors import BaseModelError, ConfigError, DataError
+from trainer.text.packaged import PACKAGED as KNOWN_TO_THE_TRAINER
+from trainer.text_presets import GluePreset, LLMPreset
+
+SETTINGS = {
+    "max_length": 32, "examples": 50,
+    "adapter": {"method": "lora-dash", "target_modules": ["query", "value"]},
+    "optim": {"steps": 20, "betas": [0.8, 0.99], "micro_batch_size": 4},
+}  # fmt: skip
+ROWS = "sentence\tlabel\nGood.\t1\nBad.\t0\n"
+
+
+def test_settings_lie_on_the_preset_and_paths_are_the_servers(studio: Studio) -> None:
+    mine = studio.texts.create_set("Mine", "sst2", Upload("x", ROWS.encode()))
+    config = studio.texts.config_of(TextTrainRequest(mine.id, settings=SETTINGS, instead="dora"))
+    assert (config.base, config.adapter.rank, config.max_length) == ("minilm", 8, 32)
+    assert config.data == str(studio.workspace.text_set(mine.id))
+    assert (config.optim.steps, config.method) == (20, "dora")
+    assert config.validation.every == 0, "there is no dev set to look at"
+
+
+@pytest.mark.parametrize("preset", get_args(GluePreset))
+def test_the_command_for_a_task_is_read_as_the_same_config(studio: Studio, preset: Any) -> None:
+    settings = SETTINGS if preset == "demo" else {}
+    data = "glue-demo" if preset == "demo" else "hub-rte"
+    request = TextTrainRequest(data, preset, settings=settings, instead="pissa")
+    words = shlex.split(studio.texts.command_line(request))
+    assert words[:2] == ["python", "trainer/train_glue.py"]
+    parsed = train_glue.SCRIPT.parse(words[2:])
+    assert parsed.settings == studio.texts.config_of(request)
+
+
+@pytest.mark.parametrize("preset", get_args(LLMPreset))
+def test_the_command_for_instructions_is_read_as_the_same_config(
+    studio: Studio, preset: Any
+) -> None:
+    of_the_demo = {**SETTINGS, "style": "labels"}
+    settings = of_the_demo if preset == "demo" else {"optim": {"epochs": 20}}
+    request = TextTrainRequest("commonsense-demo", preset, settings=settings)
+    words = shlex.split(studio.texts.command_line(request))
+    assert words[:2] == ["python", "trainer/train_llm.py"]
+    assert train_llm.SCRIPT.parse(words[2:]).settings == studio.texts.config_of(request)
+
+
+@pytest.mark.parametrize("name", ["base", "data", "task", "run", "workspace", "instead"])
+def test_what_the_request_or_the_server_says_is_no_setting(studio: Studio, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is set by the studio"):
+        studio.texts.config_of(TextTrainRequest("glue-demo", settings={name: "/etc"}))
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (TextTrainRequest("glue-demo", "llama-7b-r4"), "possible: demo, deberta-v3-base-r2"),
+        (TextTrainRequest("glue-demo", "deberta-v3-base-r8"), "Table 10"),
+        (TextTrainRequest("glue-demo", settings={"optim": {"stepz": 3}}), "stepz"),
+        (TextTrainRequest("glue-demo", settings={"optim": {"steps": 10**12}}), "optim.steps"),
+        (TextTrainRequest("glue-demo", settings={"adapter": {"prelaunch_steps": 500}}),
+         "prelaunch-steps"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_named_before_it_is_queued(
+    studio: Studio, request_: TextTrainRequest, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        studio.texts.train(request_)
+    assert studio.jobs() == [] and not list(studio.workspace.runs.iterdir())
+
+
+def test_rows_to_score_alone_cannot_be_trained_on(studio: Studio) -> None:
+    mine = studio.texts.create_set("Mine", "sst2", None, Upload("x", ROWS.encode()))
+    with pytest.raises(DataError, match="no rows to train on"):
+        studio.texts.train(TextTrainRequest(mine.id))
+
+
+# --- bases ----------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_a_model_is_a_base_of_its_recipe(
+    studio: Studio, bert: Path, llama: Path
+) -> None:
+    shutil.copytree(bert, studio.workspace.bases / "bert")
+    shutil.copytree(llama, studio.workspace.bases / "llama")
+    (studio.workspace.bases / "pickled").mkdir()
+    shutil.copy(bert / "config.json", studio.workspace.bases / "pickled")
+    own = {base.id: base.recipe for base in studio.texts.bases() if base.note == "your own"}
+    assert own == {"bases/bert": "glue", "bases/llama": "llm"}
+    config = studio.texts.config_of(TextTrainRequest("glue-demo", base="bases/bert"))
+    assert config.base == str(studio.workspace.bases / "bert")
+    with pytest.raises(BaseModelError, match="not in the list for this"):
+        studio.texts.config_of(TextTrainRequest("glue-demo", base="bases/llama"))
+
+
+@pytest.mark.parametrize("base", ["/etc", "../../etc", "https://x.org/y", "bases/../queue", "a/b"])
+def test_a_base_outside_the_list_is_refused(studio: Studio, base: str) -> None:
+    with pytest.raises(BaseModelError, match="not in the list"):
+        studio.texts.config_of(TextTrainRequest("glue-demo", base=base))
+
+
+def test_the_packaged_models_are_those_that_the_trainer_knows() -> None:
+    assert set(PACKAGED) == set(KNOWN_TO_THE_TRAINER)

@@ -22,6 +22,7 @@ from trainer.adapters.directions import (
     highest_change_rates,
     seeded,
     sigma_projection,
+    smaller_side,
 )
 
 
@@ -40,8 +41,14 @@ class Core:
         )
 
     def rates_of(self, change: Tensor) -> Tensor:
-        """Change rates (k) of a dense delta_w (o, i), such as W* - W."""
-        return self.rates(change, torch.eye(change.shape[1], dtype=torch.float64))
+        """Change rates (k) of a dense delta_w (o, i), such as W* - W.
+
+        With v_i = W^T u_i / sigma_i, u_i^T delta_w v_i = (delta_w^T u_i) . (W^T u_i) / sigma_i.
+        """
+        left = smaller_side(self.weight) == "left"
+        weight, change = (self.weight.T, change.T) if left else (self.weight, change)
+        projection = ((change @ self.vectors) * (weight @ self.vectors)).sum(0) / self.sigma
+        return change_rate(projection, self.sigma)
 
     def random_rates(self, norm: float, label: str) -> Tensor:
         """Change rates (k) of a Gaussian delta_w of full rank and that Frobenius norm.

@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from app.refusals import PROBLEMS, LimitInWords, refuse_in_words
-from app.routes import blind_tests, jobs, machine, results, subjects, texts
+from app.routes import blind_tests, directions, jobs, machine, results, subjects, texts
 from app.studio import Studio
 
 MAX_JSON_BYTES = 2**20
@@ -44,7 +44,7 @@ def build_api(studio: Studio) -> FastAPI:
         root_path_in_servers=True,
     )
     api.state.studio = studio
-    for module in (subjects, jobs, results, blind_tests, texts, machine):
+    for module in (subjects, jobs, results, blind_tests, texts, directions, machine):
         api.include_router(module.router)
     refuse_in_words(api)
     api.mount("/docs/files", StaticFiles(directory=_DOCS_FILES))

@@ -28,6 +28,7 @@ HOSTILE_BODIES = [
     b'{"adapters": [{"run": "../../etc"}], "prompts": ["x"]}',
     b'{"adapters": [], "prompts": [], "seeds": [-1], "width": 7}',
     b'{"runs": ["a", "a"], "null_draws": 1}', b'{"run": "x", "seeds": []}',
+    b'{"full": "../..", "runs": [7], "layer": "\\u0000", "null_draws": 1e999}', b'{"full": "-"}',
     b'{"name": "\\ud83d"}', b'{"name": ""}', b'{"priority": 99999999999999999999}',
     b'{"wish": "rm"}',
     b'{"keep": "perhaps"}', b'{"changes": {"subject": 7}}', b'{"confirm": "yes"}', b'{"text": 7}',

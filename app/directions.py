@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ STUDIES = "studies"
 """Folder of a job's own that holds directions.json and the figures."""
 FULL = "full"
 MOST_RUNS = 60
+LAYER = re.compile(r"[A-Za-z0-9_.]{1,200}")
 
 
 class Directions:
@@ -69,7 +71,8 @@ def check_directions(request: DirectionsRequest) -> None:
         ("runs", len(set(names)) == len(names) and len(request.runs) <= MOST_RUNS,
          f"at most {MOST_RUNS}, each once, and not the full fine-tuning itself"),
         ("null_draws", 2 <= request.null_draws <= 200, "2 to 200"),
-        ("layer", request.layer is None or 0 < len(request.layer) <= 200, "1 to 200 characters"),
+        ("layer", request.layer is None or LAYER.fullmatch(request.layer) is not None,
+         "letters, digits, dots and underscores, at most 200"),
     )  # fmt: skip
     faults = [f"{field}: needed is {needed}." for field, good, needed in checks if not good]
     if faults:

@@ -125,7 +125,7 @@ def check(request: TextMethodsRequest) -> None:
             ("rates", request.rates, all(0 < r < 1 for r in request.rates), "between 0 and 1"),
             ("rates", len(request.rates), len({*request.rates}) == len(request.rates) <= 8,
              "at most 8, each once"),
-            ("steps", request.steps, 15 <= request.steps <= 10**6, "15 to a million"),
+            ("steps", request.steps, 5 <= request.steps <= 10**6, "5 to a million"),
             ("batch_size", request.batch_size, 1 <= request.batch_size <= 4096, "1 to 4096"),
             ("rank", request.rank, 1 <= request.rank <= 4096, "1 to 4096"),
             ("examples", request.examples, _count(request.examples), "at least 1"),

@@ -57,7 +57,7 @@ class TextMethodsRequest:
     base: str | None = None
     """A base of the list; unset, the small one of the recipe."""
     steps: int = 300
-    """Optimizer steps of every cell; a third of them to choose a method's rate."""
+    """Optimizer steps of every cell, and of every trial of a rate."""
     batch_size: int = 32
     rank: int = 8
     """Of every method that has one; alpha is twice that."""

@@ -1,7 +1,8 @@
 """Which learning rate a method gets in a comparison: the same effort for every method.
 
-Each rate is tried on a tenth of the training set, with one seed and a third of the steps; the loss
-on rows of the training set that no trial has seen decides. The dev or test set has no say.
+Each rate is tried on a tenth of the training set, with one seed and all the steps (a shorter
+schedule hides a rate at whose height training breaks down); the loss on rows of the training set
+that no trial has seen decides. The dev or test set has no say.
 """
 
 from __future__ import annotations

@@ -62,8 +62,17 @@ def preset_of(view: TextSetView, name: str) -> TextConfig:
         raise ConfigError(
             f"The preset {name[:100]!r} is not for {view.name}; possible: {', '.join(possible)}."
         )
-    if view.recipe == "glue":
-        return glue_preset(cast(GluePreset, name), view.task)
+    return _preset(view.recipe, name, view.task)
+
+
+def base_of(recipe: Recipe, preset_name: str) -> str:
+    """The base that a preset of the recipe is for."""
+    return _preset(recipe, preset_name).base
+
+
+def _preset(recipe: Recipe, name: str, task: str | None = None) -> TextConfig:
+    if recipe == "glue":
+        return glue_preset(cast(GluePreset, name), task)
     return llm_preset(cast(LLMPreset, name))
 
 

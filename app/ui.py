@@ -16,6 +16,7 @@ from app.tabs import (
     comparison,
     directions,
     generation,
+    language,
     queue,
     scores,
     subjects,
@@ -36,6 +37,7 @@ TABS = {
     "scores": scores.build,
     "compare": comparison.build,
     "directions": directions.build,
+    "language": language.build,
     "queue": queue.build,
     "system": system.build,
 }

@@ -1,4 +1,4 @@
-"""The Advanced form, made of the dataclasses behind the command line: no second list of fields.
+"""The Advanced forms, made of the dataclasses behind the command line: no second list of fields.
 
 A field's type chooses the component, its docstring is the explanation, its place in the config is
 its name. `settings` is the way back: only what differs from the preset.
@@ -13,14 +13,15 @@ import inspect
 import textwrap
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 import gradio as gr
 
 from app.tabs.words import say
-from trainer.config import DreamBoothConfig, preset
+from trainer.config import DreamBoothConfig
 from trainer.errors import ConfigError
 
 SET_ELSEWHERE = {"photos", "base", "run", "workspace"}
@@ -31,6 +32,7 @@ class Setting:
     """One field of a config that a person may change."""
 
     section: str
+    """Empty for a field of the config itself."""
     name: str
     hint: Any
     info: str
@@ -38,26 +40,34 @@ class Setting:
     @property
     def path(self) -> str:
         """As on the command line: `adapter.num-directions`."""
-        return f"{self.section}.{self.name.replace('_', '-')}"
+        return ".".join(part.replace("_", "-") for part in (self.section, self.name) if part)
 
-    def of(self, config: DreamBoothConfig) -> Any:
+    def of(self, config: Any) -> Any:
         """The field's value in a config."""
-        return getattr(getattr(config, self.section), self.name)
+        return getattr(getattr(config, self.section) if self.section else config, self.name)
 
 
-def all_settings() -> list[Setting]:
-    """Every field of every section of the config, in its order."""
-    sections = typing.get_type_hints(DreamBoothConfig)
+def all_settings(
+    config: type = DreamBoothConfig, elsewhere: Collection[str] = SET_ELSEWHERE
+) -> list[Setting]:
+    """The fields of a config itself, then every field of every section, in their order; without
+    those that are set elsewhere."""
+    own = [one for one in _settings_of("", config) if one.name not in elsewhere]
     return [
-        setting
-        for section, kind in sections.items()
-        if section not in SET_ELSEWHERE
-        for setting in _settings_of(section, kind)
+        *(setting for setting in own if not dataclasses.is_dataclass(setting.hint)),
+        *(
+            setting
+            for section in own
+            if isinstance(section.hint, type) and dataclasses.is_dataclass(section.hint)
+            for setting in _settings_of(section.name, section.hint)
+        ),
     ]
 
 
 def _settings_of(section: str, kind: type) -> Iterator[Setting]:
-    words, hints = field_words(kind), typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind)
+    words = {name: text for part in reversed(kind.__mro__[:-1])
+             for name, text in field_words(part).items()}  # fmt: skip
     for field in dataclasses.fields(kind):
         yield Setting(section, field.name, hints[field.name], words.get(field.name, ""))
 
@@ -76,6 +86,16 @@ def field_words(kind: type) -> dict[str, str]:
         and isinstance(words.value, ast.Constant)
         and isinstance(words.value.value, str)
     }
+
+
+def advanced(settings: Sequence[Setting], start: Any) -> list[Any]:
+    """The components of a form, folded away: a part for each section of the config."""
+    components: list[Any] = []
+    with gr.Accordion(say("train.advanced"), open=False, elem_classes="advanced"):
+        for section, group in groupby(settings, key=lambda setting: setting.section):
+            with gr.Accordion(say(f"section.{section or 'own'}"), open=False):
+                components += [component(setting, setting.of(start)) for setting in group]
+    return components
 
 
 def component(setting: Setting, value: Any) -> Any:
@@ -101,17 +121,17 @@ def shown(setting: Setting, value: Any) -> Any:
     return ("" if value is None else str(value)) if optional else value
 
 
-def shown_values(settings: Sequence[Setting], preset_name: str) -> list[Any]:
-    """What the form shows for a preset."""
-    return [shown(setting, setting.of(preset(preset_name))) for setting in settings]
+def shown_values(settings: Sequence[Setting], start: Any) -> list[Any]:
+    """What the form shows for the config of a preset."""
+    return [shown(setting, setting.of(start)) for setting in settings]
 
 
-def changes(settings: Sequence[Setting], values: Sequence[Any], preset_name: str) -> dict[str, Any]:
-    """What the form says other than the preset, nested as in config.json.
+def changes(settings: Sequence[Setting], values: Sequence[Any], start: Any) -> dict[str, Any]:
+    """What the form says other than the config of a preset, nested as in config.json.
 
     Raises one ConfigError with every value that cannot be read.
     """
-    nested: dict[str, dict[str, Any]] = {}
+    nested: dict[str, Any] = {}
     faults = []
     for setting, value in zip(settings, values, strict=True):
         try:
@@ -120,8 +140,9 @@ def changes(settings: Sequence[Setting], values: Sequence[Any], preset_name: str
             faults.append(say("fields.unreadable", field=setting.path, value=repr(value),
                               kind=_kind(setting.hint)))  # fmt: skip
             continue
-        if read != _plain(setting.of(preset(preset_name))):
-            nested.setdefault(setting.section, {})[setting.name] = read
+        if read != _plain(setting.of(start)):
+            place = nested.setdefault(setting.section, {}) if setting.section else nested
+            place[setting.name] = read
     if faults:
         raise ConfigError("\n".join(faults))
     return nested

@@ -26,7 +26,10 @@ DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "later": lambda studio, job_id: _moved(studio, job_id, -1),
     "delete": lambda studio, job_id: studio.delete_job(job_id),
 }
-PHASES = ("load", "pre-launch", "dash", "draw", "score", "compare", "study")
+PHASES = (
+    "load", "pre-launch", "dash", "train", "draw", "score", "compare", "study", "rate",
+    "rate-wait", "cell-wait",
+)  # fmt: skip
 RECENT = 100
 """Events to look back for what a job is at; it says so about once a second."""
 FOLLOWED = ("retry", "rerun")
@@ -124,9 +127,10 @@ def deeds(studio: Studio, job: Job) -> list[Markup]:
 
 def _possible(studio: Studio, job: Job) -> list[str]:
     if job.state is JobState.RUNNING:
-        if job.kind is not JobKind.TRAIN:
+        if not job.kind.learns:
             return ["cancel"]
-        return ["keep", "cancel"] if _learnt(studio, job) else ["sample", "save", "keep", "cancel"]
+        draws = ["sample"] if job.kind is JobKind.TRAIN else []
+        return ["keep", "cancel"] if _learnt(studio, job) else [*draws, "save", "keep", "cancel"]
     if job.state is JobState.QUEUED:
         return ["sooner", "later", "cancel"]
     return ["retry", "rerun", "delete"] if job.state.retriable else ["rerun", "delete"]

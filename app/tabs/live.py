@@ -32,7 +32,7 @@ def training_body(studio: Studio, job: Job) -> Markup | None:
         return None
     steps = [row for row in rows if row["kind"] == "step"]
     newest, earlier = _previews(pictures)
-    parts = [newest, _loss(steps, launch), _launch(launch, awaited), _numbers(steps), earlier]
+    parts = [newest, _loss(steps, launch), _launch(launch, awaited), numbers(steps), earlier]
     return el("div", *parts, class_="live")
 
 
@@ -96,7 +96,8 @@ def _launch(launch: dict[str, Any] | None, awaited: bool) -> Markup | None:
     return el("section", el("h4", say("live.launch_title")), el("p", words), class_="launch")
 
 
-def _numbers(steps: list[dict[str, Any]]) -> Markup | None:
+def numbers(steps: list[dict[str, Any]]) -> Markup | None:
+    """Memory, speed, rate and gradient at the newest of these rows of metrics.jsonl."""
     if not steps:
         return None
     last, recent = steps[-1], steps[-20:]

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import gradio as gr
 
+from app.jobs.records import JobKind
 from app.requests import TrainRequest
 from app.studio import Studio
 from app.tabs.desk import Desk, panel, when
@@ -63,7 +64,7 @@ def group_choices(studio: Studio) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     jobs = sorted(studio.jobs(limit=1000), key=lambda job: -job.created_at)
     for job in jobs:
-        if job.group:
+        if job.group and job.kind is JobKind.TRAIN:
             found.setdefault(
                 job.group, say("methods.of", subject=job.request["subject"], id=job.group)
             )

@@ -51,12 +51,12 @@ def _table(scorer: str, rows: list[dict[str, Any]]) -> Markup:
 def _row(row: dict[str, Any]) -> list[object]:
     name = TITLES[row["measure"]]
     label = name if row["against"] in ("prompts", "themselves") else f"{name}, {row['against']}"
-    numbers = [_number(row[who]) for who in ("adapter", "base")]
-    change, yardstick = _number(row["difference"], signed=True), _number(row["real"])
+    numbers = [number(row[who]) for who in ("adapter", "base")]
+    change, yardstick = number(row["difference"], signed=True), number(row["real"])
     return [label, row["adapter"]["n"], *numbers, change, yardstick, say(f"good.{row['measure']}")]
 
 
-def _number(score: dict[str, Any] | None, signed: bool = False) -> Markup:
+def number(score: dict[str, Any] | None, signed: bool = False) -> Markup:
     """Value x 100, with its 95 % interval below."""
     if score is None:
         return el("span", "–")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import gradio as gr
@@ -20,7 +19,7 @@ from app.tabs.choices import (
     subject_choices,
 )
 from app.tabs.desk import QUIET, Desk, when
-from app.tabs.fields import Setting, all_settings, changes, component, shown_values
+from app.tabs.fields import advanced, all_settings, changes, shown_values
 from app.tabs.live import training_body
 from app.tabs.markup import Markup, el, empty, note
 from app.tabs.methods import build_methods
@@ -42,7 +41,7 @@ class Form:
         self.base = gr.Dropdown([], label=say("train.base"), info=say("train.base_info"))
         self.preset = gr.Radio(preset_choices(), value=FIRST_PRESET, label=say("train.preset"))
         self.score = gr.Checkbox(True, label=say("train.score"), info=say("train.score_info"))
-        self.fields = _advanced(self.settings)
+        self.fields = advanced(self.settings, preset(FIRST_PRESET))
 
     @property
     def components(self) -> list[Any]:
@@ -53,7 +52,7 @@ class Form:
         subject, base, preset_name, score, *fields = values
         if not subject:
             raise ConfigError(say("train.no_subject"))
-        settings = changes(self.settings, fields, preset_name)
+        settings = changes(self.settings, fields, preset(preset_name))
         return TrainRequest(subject, preset_name, base, settings, bool(score))
 
 
@@ -82,17 +81,6 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     when(reveal.expand, show_command, form.components, [command], problem)
 
 
-def _advanced(settings: Sequence[Setting]) -> list[Any]:
-    """A part for each section of the config."""
-    first = preset(FIRST_PRESET)
-    components: list[Any] = []
-    with gr.Accordion(say("train.advanced"), open=False, elem_classes="advanced"):
-        for section, group in groupby(settings, key=lambda setting: setting.section):
-            with gr.Accordion(say(f"section.{section}"), open=False):
-                components += [component(setting, setting.of(first)) for setting in group]
-    return components
-
-
 def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTML) -> None:
     def train(*values: Any) -> list[Any]:
         return desk.show(desk.studio.train(form.request(values)))
@@ -101,7 +89,7 @@ def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTM
         return preset_for(base)
 
     def values_of(preset_name: str) -> list[Any]:
-        return shown_values(form.settings, preset_name)
+        return shown_values(form.settings, preset(preset_name))
 
     def subjects(current: str | None) -> Any:
         return refreshed(subject_choices(desk.studio), current)

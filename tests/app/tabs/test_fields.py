@@ -26,7 +26,7 @@ SETTINGS = all_settings()
 
 def with_value(path: str, value: Any, preset_name: str = "default") -> list[Any]:
     """The form of a preset with one field changed."""
-    values = shown_values(SETTINGS, preset_name)
+    values = shown_values(SETTINGS, preset(preset_name))
     values[[setting.path for setting in SETTINGS].index(path)] = value
     return values
 
@@ -50,7 +50,7 @@ def test_every_field_is_explained_in_its_own_words() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_an_untouched_form_asks_for_nothing_but_the_preset(name: str) -> None:
-    assert changes(SETTINGS, shown_values(SETTINGS, name), name) == {}
+    assert changes(SETTINGS, shown_values(SETTINGS, preset(name)), preset(name)) == {}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_untouched_form_asks_for_nothing_but_the_preset(name: str) -> None:
     ],
 )
 def test_a_changed_field_reaches_the_config(path: str, typed: Any, read: Any) -> None:
-    asked = changes(SETTINGS, with_value(path, typed), "default")
+    asked = changes(SETTINGS, with_value(path, typed), preset("default"))
     config = from_json(asked, preset("default"))
     (setting,) = (setting for setting in SETTINGS if setting.path == path)
     assert setting.of(config) == read
@@ -76,7 +76,7 @@ def test_a_changed_field_reaches_the_config(path: str, typed: Any, read: Any) ->
 
 
 def test_an_emptied_field_is_automatic_again() -> None:
-    asked = changes(SETTINGS, with_value("optim.steps", "", "demo"), "demo")
+    asked = changes(SETTINGS, with_value("optim.steps", "", "demo"), preset("demo"))
     assert asked == {"optim": {"steps": None}}
 
 
@@ -84,7 +84,7 @@ def test_all_values_that_cannot_be_read_are_named_at_once() -> None:
     values = with_value("optim.betas", "high low")
     values[[setting.path for setting in SETTINGS].index("adapter.rank")] = None
     with pytest.raises(ConfigError, match=r"adapter\.rank is None(.|\n)*optim\.betas is 'high"):
-        changes(SETTINGS, values, "default")
+        changes(SETTINGS, values, preset("default"))
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ from typing import get_args
 import pytest
 
 from app.jobs.records import JobKind, JobState
+from app.tabs.jobs import PHASES
 from app.tabs.words import say
+from eval.comparison_config import VARIANTS
 from trainer.adapters.config import Method
 from trainer.config import ASSETS, PRESETS, Scheduler
+from trainer.data.glue import TASKS
+from trainer.methods.config import Instead
 
 APP = Path(__file__).parents[3] / "app"
 SENTENCES = {
@@ -59,7 +63,10 @@ def test_every_name_of_the_domain_has_its_word() -> None:
     names = {
         "state": JobState,
         "kind": JobKind,
-        "method": get_args(Method),
+        "method": (*get_args(Method), *get_args(Instead), *VARIANTS),
+        "task": TASKS,
+        "metric": {metric for task in TASKS.values() for metric in task.metrics},
+        "phase": PHASES,
         "scheduler": get_args(Scheduler),
         "preset": PRESETS,
     }

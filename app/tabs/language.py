@@ -1,0 +1,56 @@
+"""Teach a language model: choose texts, a model and a method; train, score, compare methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import JobKind
+from app.tabs.choices import refreshed
+from app.tabs.desk import QUIET, Desk, when
+from app.tabs.language_form import TextForm, build_form
+from app.tabs.language_live import text_body
+from app.tabs.language_methods import build_methods
+from app.tabs.language_scores import build_scores
+from app.tabs.language_sets import build_sets
+from app.tabs.markup import el, empty, join
+from app.tabs.watch import watch_job
+from app.tabs.words import say
+
+
+def build(desk: Desk, tab: gr.Tab) -> None:
+    """Lay out and wire the tab, from texts to tables."""
+    lead = [el("h2", say("language.title")), el("p", say("language.lead"), class_="aside")]
+    gr.HTML(join(lead), padding=False)
+    with gr.Row(equal_height=False, elem_classes="desk"):
+        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+            form = build_form(desk, tab)
+            start = gr.Button(say("language.start"), variant="primary", size="lg")
+            problem = gr.HTML(padding=False)
+            with gr.Accordion(say("train.command"), open=False) as reveal:
+                command = gr.Code(
+                    language="shell", show_label=False, interactive=False, wrap_lines=True
+                )
+            changed = build_sets(desk, tab)
+        with gr.Column(scale=7, min_width=320):
+            nothing = empty(say("language.empty"), say("language.empty_next"))
+            done = watch_job(
+                desk, JobKind.TEXT_TRAIN, lambda job: text_body(desk.studio, job), nothing
+            )
+    changed.change(lambda made: refreshed(form.data_choices(), made), changed, form.data, **QUIET)
+    build_scores(desk, tab, done)
+    build_methods(desk, tab, form)
+    _wire(desk, form, start, problem)
+
+    def show_command(*values: Any) -> str:
+        return desk.studio.texts.command_line(form.request(values))
+
+    when(reveal.expand, show_command, form.components, [command], problem)
+
+
+def _wire(desk: Desk, form: TextForm, start: gr.Button, problem: gr.HTML) -> None:
+    def train(*values: Any) -> list[Any]:
+        return desk.show(desk.studio.texts.train(form.request(values)))
+
+    when(start.click, train, form.components, desk.place, problem)

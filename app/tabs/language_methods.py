@@ -1,0 +1,165 @@
+"""Methods side by side on one task, over seeds: their jobs, and the table as they fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+import gradio as gr
+
+from app.jobs.records import JobKind
+from app.studio import Studio
+from app.tabs.amounts import duration
+from app.tabs.choices import Choices, kept, refreshed
+from app.tabs.desk import QUIET, Desk, panel, when
+from app.tabs.language_form import TextForm, method_choices
+from app.tabs.markup import Markup, button, el, empty, join, note, table
+from app.tabs.numbers import numbers, whole_number, whole_numbers
+from app.tabs.watch import watch_job
+from app.tabs.words import say
+from app.text_requests import TextMethodsRequest
+from eval.comparison_config import VARIANTS
+
+FIRST = ["lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
+SECONDS = 3
+
+
+def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
+    """A part of the tab: it takes texts, base and Advanced of the form above."""
+    studio = desk.studio
+    gr.HTML(join([el("h2", say("methods.title")), el("p", say("language.methods_lead"),
+                                                    class_="aside")]), padding=False)  # fmt: skip
+    with gr.Row(equal_height=False, elem_classes="desk"):
+        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+            fields = _fields()
+            start = gr.Button(say("methods.start"), variant="primary", size="lg")
+            problem = gr.HTML(padding=False)
+        with gr.Column(scale=7, min_width=320):
+            watch_job(desk, JobKind.TEXT_CELL, lambda job: None, Markup(""))
+            chosen = gr.Dropdown([], label=say("methods.group"), elem_id="text-comparison")
+            shown = panel()
+            shown_problem = gr.HTML(padding=False)
+    seen, timer = gr.State(""), gr.Timer(SECONDS)
+
+    def compare(*values: Any) -> list[Any]:
+        asked, of_form = values[: len(fields)], values[len(fields) :]
+        jobs = studio.texts.compare_methods(_request(asked, form, of_form))
+        return [*desk.show(jobs[0]), *show(jobs[0].group)]
+
+    def show(current: str | None) -> list[Any]:
+        choices = comparison_choices(studio)
+        page = comparison_page(studio, kept(choices, current))
+        return [refreshed(choices, current), page, page]
+
+    def look(current: str | None, mark: str) -> list[Any] | Any:
+        page = comparison_page(studio, current)
+        return gr.skip() if page == mark else [page, page]
+
+    def remove(current: str | None) -> list[Any]:
+        studio.texts.delete_comparison(current or "")
+        return show(None)
+
+    outputs = [chosen, shown, seen]
+    when(start.click, compare, [*fields, *form.components], [*desk.place, *outputs], problem)
+    when(shown.click, remove, [chosen], outputs, shown_problem)
+    chosen.input(look, [chosen, seen], outputs[1:], **QUIET)
+    timer.tick(look, [chosen, seen], outputs[1:], **QUIET)
+    desk.on_show(tab, show, chosen, outputs)
+
+
+def _fields() -> list[Any]:
+    """Methods, seeds, steps, batch, rank, rates, examples, test items."""
+    methods = gr.Dropdown(
+        [*method_choices(), *((say(f"method.{name}"), name) for name in VARIANTS)], value=FIRST,
+        multiselect=True, label=say("methods.which"), allow_custom_value=True,
+        info=say("language.methods_info"),
+    )  # fmt: skip
+    with gr.Row():
+        seeds = gr.Textbox("0 1 2", label=say("methods.seeds"), min_width=120)
+        steps = gr.Number(300, precision=0, label=say("methods.steps"), min_width=120)
+        batch = gr.Number(32, precision=0, label=say("language.batch"), min_width=120)
+        rank = gr.Number(8, precision=0, label=say("language.rank"), min_width=120)
+    rates = gr.Textbox(label=say("language.rates"), info=say("language.rates_info"))
+    with gr.Row():
+        examples = gr.Textbox(label=say("language.examples"), placeholder=say("language.all"),
+                              min_width=120)  # fmt: skip
+        test = gr.Textbox(label=say("language.items"), placeholder=say("language.all"),
+                          min_width=120)  # fmt: skip
+    return [methods, seeds, steps, batch, rank, rates, examples, test]
+
+
+def _request(asked: Sequence[Any], form: TextForm, of_form: Sequence[Any]) -> TextMethodsRequest:
+    methods, seeds, steps, batch, rank, rates, examples, test = asked
+    view, base, settings = form.settings_of_demo(of_form)
+    return TextMethodsRequest(
+        data=view.id,
+        methods=tuple(methods or ()),
+        seeds=whole_numbers(say("methods.seeds"), seeds),
+        base=base,
+        steps=int(steps or 0),
+        batch_size=int(batch or 0),
+        rank=int(rank or 0),
+        rates=numbers(say("language.rates"), rates),
+        examples=whole_number(say("language.examples"), examples),
+        test_items=whole_number(say("language.items"), test),
+        settings=settings,
+    )
+
+
+def comparison_choices(studio: Studio) -> Choices:
+    """Comparisons that were started, the newest first."""
+    return [
+        (say("methods.of", subject=found.request.data, id=found.id), found.id)
+        for found in studio.texts.comparisons()
+    ]
+
+
+def comparison_page(studio: Studio, comparison_id: str | None) -> Markup:
+    """The table as far as its cells are there, and what became of the others."""
+    if not comparison_id:
+        return empty(say("methods.empty"), say("methods.empty_next"))
+    found = studio.texts.comparison(comparison_id)
+    done = [row for row in found["methods"] if row.get("cells")]
+    failed = {(cell["method"], cell["seed"]) for cell in found["failed"]}
+    waiting = [f"{row['method']} {seed}" for row in found["methods"] for seed in row["open"]
+               if (row["method"], seed) not in failed]  # fmt: skip
+    notes = [note(say("language.cell_failed", **cell), "warning") for cell in found["failed"]]
+    if waiting:
+        notes.append(note(say("language.cells_open", cells=", ".join(waiting))))
+    delete = button(say("language.delete_comparison"), "delete", kind="danger quiet",
+                    confirm=say("language.comparison_confirm"))  # fmt: skip
+    return join([_table(done), *notes, el("div", delete, class_="acts")])
+
+
+def _table(done: list[dict[str, Any]]) -> Markup | None:
+    if not done:
+        return None
+    measures = list(done[0]["cells"][0]["scores"])
+    costs = [say(f"methods.{name}") for name in ("parameters", "time", "memory")]
+    head = [say("methods.method"), say("methods.n"), *map(_measure, measures),
+            say("language.rate"), *costs]  # fmt: skip
+    lines = [_line(row, measures) for row in done]
+    words = el("p", say("language.methods_legend"), class_="aside")
+    return join([table(head, lines, caption=say("methods.title")), words])
+
+
+def _measure(name: str) -> str:
+    """A metric of GLUE by its word; a set of instructions by its own name."""
+    known = ("matthews", "accuracy", "f1", "pearson", "spearman")
+    return say(f"metric.{name}") if name in known else name
+
+
+def _line(row: dict[str, Any], measures: Sequence[str]) -> list[object]:
+    cells = row["cells"]
+    scores = [_spread([100 * cell["scores"][name] for cell in cells]) for name in measures]
+    time = duration(fmean(cell["seconds"] for cell in cells))
+    memory = f"{max(cell['memory_gib'] for cell in cells):.2f} GiB"
+    rate, size = f"{row['learning_rate']:g}", f"{cells[0]['parameters']:,}"
+    return [row["method"], len(cells), *scores, rate, size, time, memory]
+
+
+def _spread(values: Sequence[float]) -> Markup:
+    """Mean, and below it the standard deviation over seeds where there is one."""
+    spread = el("small", f"± {stdev(values):.1f}") if len(values) > 1 else None
+    return el("span", f"{fmean(values):.1f}", spread, class_="number")

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.studio import Studio
 from app.tabs.drawn import download
-from app.tabs.markup import Markup, el, join, picture, table
+from app.tabs.markup import Markup, el, picture, table
 from app.tabs.words import say
 from eval.directions.verdicts import amount, numbers, verdict
 from trainer.errors import UserError
@@ -24,16 +24,16 @@ def studies_page(studio: Studio, job_id: str) -> Markup:
     except UserError:
         return Markup("")
     figures = record["figures"]
-    of_all = [figure for figure in figures if not _of_one(figure)]
-    return join([
+    return el(
+        "div",
         _lead(record),
         _table(record["methods"]) if record["methods"] else None,
         el("p", say("directions.null", draws=record["null_draws"]), class_="aside"),
         el("div", _link(folder / "directions.json"), class_="acts"),
-        *(_figure(folder, figure) for figure in of_all),
-        *(_method(name, folder, [each for each in figures if _of_one(each)
-                                 and each["method"] == name]) for name in record["methods"]),
-    ])  # fmt: skip
+        *(_figure(folder, figure) for figure in figures if not _of_one(figure)),
+        *(_method(name, folder, figures) for name in record["methods"]),
+        class_="studies",
+    )
 
 
 def _of_one(figure: Record) -> bool:
@@ -77,23 +77,20 @@ def _cell(row: Record | None) -> Markup:
     if row is None:
         return el("span", "–")
     low, high = row["null"]["low"], row["null"]["high"]
-    stands = verdict(row)
+    stands = verdict(row).replace(" ", "_")
     return el(
         "span",
         amount(row, ".2f"),
         el("small", say("directions.random", low=f"{low:.2f}", high=f"{high:.2f}")),
-        el(
-            "small",
-            say(f"null_verdict.{stands.replace(' ', '_')}"),
-            class_=stands.replace(" ", "-"),
-        ),
+        el("small", say(f"null_verdict.{stands}"), class_=stands),
         class_="number",
     )
 
 
 def _method(name: str, folder: Path, figures: Sequence[Record]) -> Markup:
     """The figures of one method, folded away under its name."""
-    shown = [_figure(folder, figure) for figure in figures]
+    own = [figure for figure in figures if _of_one(figure) and figure["method"] == name]
+    shown = [_figure(folder, figure) for figure in own]
     return el("details", el("summary", say("directions.of", method=name)), *shown, data_part=name)
 
 
@@ -101,11 +98,12 @@ def _figure(folder: Path, figure: Record) -> Markup:
     path, kind = folder / figure["file"], figure["kind"]
     caption = say(f"direction_figure.{kind}")
     return el(
-        "section",
-        el("h4", say(f"direction_title.{kind}", method=figure["method"])),
+        "figure",
+        el("figcaption", say(f"direction_title.{kind}", method=figure["method"])),
         picture(path, caption, class_="sheet"),
         el("p", caption, class_="aside"),
         el("div", _link(path), class_="acts"),
+        class_="figure",
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import NullFormatter
 
 from eval.directions.verdicts import amount
 from eval.heatmap import DPI, FAINT, INK
@@ -94,6 +95,14 @@ def once(name: str, number: int) -> str | None:
 def mark_launch(panel: Any, step: int | None) -> None:
     if step is not None:
         panel.axvline(step, color=LAUNCH, linewidth=1.4, linestyle="--", label="launch")
+
+
+def plain_numbers(panel: Any) -> None:
+    """No powers of ten along a logarithmic axis; names between decades only where it has none."""
+    low, high = panel.get_ylim()
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
+    panel.tick_params(which="minor", labelsize=8, labelcolor=INK)
 
 
 def legend(figure: Figure, *panels: Any) -> None:

@@ -23,6 +23,7 @@ from eval.directions.drawing import (
     mark_launch,
     once,
     page,
+    plain_numbers,
     save,
     yardsticks,
 )
@@ -126,7 +127,7 @@ def draw_amplification(path: Path, name: str, method: Record) -> None:
         column(panel, place, row, ".3g")
     panel.axhline(1, color=FAINT, linestyle=":", label="unchanged")
     panel.set_yscale("log")
-    panel.yaxis.set_major_formatter("{x:g}")
+    plain_numbers(panel)
     panel.set_xticks(range(len(study)), [f"ΔW {each}" for each in study])
     label(panel, "", "")
     legend(figure, panel)

@@ -52,6 +52,10 @@ class Studied:
         return self.run.native.launch_step if isinstance(self.run, AdapterRun) else None
 
     @property
+    def seed(self) -> int:
+        return self.run.config.optim.seed
+
+    @property
     def settings(self) -> Settings:
         return settings_of(self.run.config, self.launch_step)
 

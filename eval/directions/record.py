@@ -27,7 +27,10 @@ def record_of(
 ) -> dict[str, Any]:
     """All but the list of figures."""
     together = pools([each.settings for each in studied])
-    members = {name: [studied[place] for place in places] for name, places in together.items()}
+    members = {
+        name: sorted((studied[place] for place in places), key=lambda each: each.seed)
+        for name, places in together.items()
+    }
     scores = [
         (pool[0].settings, [score_of_run(each.run.run) for each in pool])
         for pool in members.values()
@@ -55,7 +58,7 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
         "direction": pool[0].settings.get("adapter.direction"),
         "rank": first.native.config.rank if isinstance(first, AdapterRun) else None,
         "runs": [run.path.resolve().name for run in runs],
-        "seeds": [each.run.config.optim.seed for each in pool],
+        "seeds": [each.seed for each in pool],
         "launch_step": pool[0].launch_step,
         "capture": capture_json([each.captures for each in pool]),
         **launched_json([each.launched for each in pool]),

@@ -24,7 +24,7 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     shutil.rmtree(unfinished, ignore_errors=True)
     config = AnalyseConfig(
         job.workspace.run(request.full),
-        tuple(job.workspace.run(name) for name in request.runs),
+        tuple(job.workspace.run(name) for name in sorted(request.runs)),
         out=unfinished,
         layer=request.layer,
         null_draws=request.null_draws,

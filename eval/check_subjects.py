@@ -1,9 +1,10 @@
 """Does the embedded base learn new subjects? `python -m eval.check_subjects` tries the bundled.
 
 Every bundled subject, three seeds, the demo's recipe; adapter minus base on held-out scenes and on
-prompts. A run is a few minutes on two CPU cores, all of them an afternoon; finished runs are kept,
-so a stopped call goes on where it was. The interval resamples subjects, with all their seeds: it
-speaks of other subjects of this kind.
+prompts, and with several methods each minus the first, as in the paper's Table 3. A run is a few
+minutes on two CPU cores, all of them an afternoon; finished runs are kept, so a stopped call goes
+on where it was. The interval resamples subjects, with all their seeds: it speaks of other subjects
+of this kind.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from typing import Any
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
+from eval.machine import machine
+from eval.report import aligned
 from eval.score_config import ScoreConfig
 from eval.score_subject import score_subject
 from eval.scores import MOST_LOST, Score, score
+from trainer.adapters.config import Method
 from trainer.command_line import run_command
 from trainer.config import DreamBoothConfig, preset
 from trainer.dreambooth import resume, train
@@ -46,6 +51,8 @@ class SubjectsConfig:
 
     subjects: tuple[str, ...] = tuple(SUBJECTS)
     """Which of the bundled subjects."""
+    methods: tuple[Method, ...] = ("lora-tsd",)
+    """What trains them. Each is compared with the base, and with the first."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Training seeds: initial adapter, data order, noise."""
     picture_seeds: tuple[int, ...] = (0, 1)
@@ -58,23 +65,26 @@ class SubjectsConfig:
     def validate(self) -> None:
         """Refuse subjects that are not bundled."""
         unknown = [slug for slug in self.subjects if slug not in SUBJECTS]
-        if unknown or not (self.subjects and self.seeds and self.picture_seeds):
+        if unknown:
             raise ConfigError(
-                f"--subjects {' '.join(unknown)}: not bundled. Give some of {', '.join(SUBJECTS)}, "
-                "and at least one of --seeds and --picture-seeds."
+                f"--subjects {' '.join(unknown)}: not bundled. Give some of {', '.join(SUBJECTS)}."
+            )
+        if not (self.subjects and self.methods and self.seeds and self.picture_seeds):
+            raise ConfigError(
+                "--subjects, --methods, --seeds and --picture-seeds: give at least one of each."
             )
 
 
-def recipe(config: SubjectsConfig, slug: str, seed: int) -> DreamBoothConfig:
+def recipe(config: SubjectsConfig, method: Method, slug: str, seed: int) -> DreamBoothConfig:
     """The demo's recipe on one subject."""
     demo = preset("demo")
     return replace(
         demo,
         photos=Paths().subjects / slug,
-        run=config.out / f"{slug}-{seed}",
+        run=config.out / f"{slug}-{method}-{seed}",
         workspace=config.out,
         optim=replace(demo.optim, seed=seed),
-        adapter=replace(demo.adapter, seed=seed),
+        adapter=replace(demo.adapter, method=method, seed=seed),
         preview=replace(demo.preview, every=0),
     )
 
@@ -89,45 +99,99 @@ def trained(settings: DreamBoothConfig) -> Run:
         return resume(run.path, watch) if run.config_file.exists() else train(settings, watch)
 
 
-def differences(run: Run, config: SubjectsConfig) -> dict[str, float]:
-    """Adapter minus base by title. Pictures that are there already are not drawn again."""
+Values = NDArray[np.float64]
+"""(subjects, seeds)"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measure of one method."""
+
+    adapter: Values
+    base: Values
+
+    @property
+    def gained(self) -> Values:
+        """Adapter minus base."""
+        return self.adapter - self.base
+
+
+Table = dict[Method, dict[str, Measured]]
+"""By method, and by the title of the measure."""
+
+
+def check_subjects(config: SubjectsConfig) -> Table:
+    """Train and score all, and write subjects.json."""
+    config.validate()
+    found = {method: _measure(config, method) for method in config.methods}
+    write_json(config.out / "subjects.json", _record(config, found))
+    return found
+
+
+def _measure(config: SubjectsConfig, method: Method) -> dict[str, Measured]:
+    runs = [
+        [_scores(trained(recipe(config, method, slug, seed)), config) for seed in config.seeds]
+        for slug in config.subjects
+    ]
+    return {
+        title: Measured(
+            *(
+                np.array([[run[key][of]["value"] for run in of_subject] for of_subject in runs])
+                for of in ("adapter", "base")
+            )
+        )
+        for key, title in MEASURES.items()
+    }
+
+
+def _scores(run: Run, config: SubjectsConfig) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows of scores.json. Pictures that are there already are not drawn again."""
     asked = ScoreConfig(
         run.path, seeds=config.picture_seeds, max_prompts=config.max_prompts, leakage_prompts=0
     )
-    scores = score_subject(asked)
-    rows = {(row["measure"], row["against"]): row for row in scores["scores"]}
-    return {title: rows[key]["difference"]["value"] for key, title in MEASURES.items()}
+    return {(row["measure"], row["against"]): row for row in score_subject(asked)["scores"]}
 
 
-def check_subjects(config: SubjectsConfig) -> dict[str, Score]:
-    """Train and score all, write subjects.json; the mean difference of each measure."""
-    config.validate()
-    found = [
-        [differences(trained(recipe(config, slug, seed)), config)
-         for seed in config.seeds]
-        for slug in config.subjects
-    ]  # fmt: skip
-    values = {
-        title: np.array([[run[title] for run in runs] for runs in found])
-        for title in MEASURES.values()
+def comparisons(found: Table) -> dict[str, dict[str, Score]]:
+    """What is compared, by its title and by the measure: mean differences."""
+    first, *others = found
+    return {
+        **{
+            f"{method} − base": {
+                title: score(measured.gained, rows="subjects")
+                for title, measured in found[method].items()
+            }
+            for method in found
+        },
+        **{
+            f"{method} − {first}": {
+                title: score(measured.adapter - found[first][title].adapter, rows="subjects")
+                for title, measured in found[method].items()
+            }
+            for method in others
+        },
     }
-    means = {title: score(by_subject, rows="subjects") for title, by_subject in values.items()}
-    write_json(config.out / "subjects.json", _record(config, values, means))
-    return means
 
 
-def _record(
-    config: SubjectsConfig, values: dict[str, Any], means: dict[str, Score]
-) -> dict[str, Any]:
+def _record(config: SubjectsConfig, found: Table) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
         "subjects": list(config.subjects),
         "seeds": list(config.seeds),
         "picture_seeds": list(config.picture_seeds),
         "max_prompts": config.max_prompts,
-        "adapter_minus_base": {title: rows.tolist() for title, rows in values.items()},
-        "mean": {title: asdict(mean) for title, mean in means.items()},
-        "reached": {title: reached(title, mean) for title, mean in means.items()},
+        "methods": {
+            method: {
+                title: {"adapter": measured.adapter.tolist(), "base": measured.base.tolist()}
+                for title, measured in by_title.items()
+            }
+            for method, by_title in found.items()
+        },
+        "differences": {
+            what: {title: asdict(mean) for title, mean in means.items()}
+            for what, means in comparisons(found).items()
+        },
     }
 
 
@@ -138,18 +202,29 @@ def reached(title: str, mean: Score) -> bool:
     return mean.low is not None and mean.low > 0
 
 
-def table(means: dict[str, Score]) -> str:
-    """Adapter minus base x 100, with the interval over subjects."""
-    lines = []
-    for title, mean in means.items():
-        interval = (
-            "" if mean.low is None or mean.high is None
-            else f" [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]"
-        )  # fmt: skip
-        verdict = "reached" if reached(title, mean) else "not reached"
-        value = f"{100 * mean.value:+.1f}{interval}"
-        lines.append(f"{title:32}{value:24} n = {mean.n}, {mean.units} subjects  {verdict}")
-    return "\n".join(lines)
+def table(found: Table) -> str:
+    """Differences x 100, with the interval over subjects, and whether the base's bars are met."""
+    blocks = []
+    for what, means in comparisons(found).items():
+        rows = [
+            (title, _with_interval(mean), f"n = {mean.n}, {mean.units} subjects",
+             _verdict(title, mean) if what.endswith("− base") else "")
+            for title, mean in means.items()
+        ]  # fmt: skip
+        blocks.append("\n".join([f"{what}, × 100:", *aligned(rows)]))
+    return "\n\n".join(blocks)
+
+
+def _with_interval(mean: Score) -> str:
+    interval = (
+        "" if mean.low is None or mean.high is None
+        else f" [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]"
+    )  # fmt: skip
+    return f"{100 * mean.value:+.1f}{interval}"
+
+
+def _verdict(title: str, mean: Score) -> str:
+    return "reached" if reached(title, mean) else "not reached"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,7 +232,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(config: SubjectsConfig) -> None:
-    print("Adapter − base, × 100:")
     print(table(check_subjects(config)))
     print(f"\n  {config.out / 'subjects.json'}")
 

@@ -7,8 +7,6 @@ printed as it is, whichever method it favours.
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ import tyro
 from eval.comparison_cells import cell_scores
 from eval.comparison_config import ComparisonConfig
 from eval.comparison_table import best_rate, row_of, table
+from eval.machine import machine
 from eval.rate_choice import rate_losses
 from trainer.command_line import run_command
 from trainer.config_file import to_json
@@ -61,7 +60,7 @@ def _row(config: ComparisonConfig, name: str) -> dict[str, Any]:
 def _record(config: ComparisonConfig) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": machine(),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
         "asked": to_json(config),
         "recipe": to_json(config.recipe()),

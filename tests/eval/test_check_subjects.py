@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from eval import check_subjects as module
-from eval.check_subjects import MEASURES, SubjectsConfig, check_subjects, reached, table
+from eval.check_subjects import (
+    MEASURES,
+    Measured,
+    SubjectsConfig,
+    Table,
+    check_subjects,
+    comparisons,
+    reached,
+    table,
+)
 from eval.scores import score
 from trainer.config import preset
 from trainer.errors import ConfigError
@@ -28,15 +37,17 @@ def short_demo(monkeypatch):
 
 
 def test_every_subject_and_seed_is_trained_and_scored_once(short_demo, tmp_path):
-    config = SubjectsConfig(("duck",), (0, 1), (0,), max_prompts=1, out=tmp_path)
-    means = check_subjects(config)
-    assert {run.name for run in tmp_path.glob("duck-*")} == {"duck-0", "duck-1"}
-    assert [mean.n for mean in means.values()] == [2, 2, 2]
+    config = SubjectsConfig(
+        ("duck",), seeds=(0, 1), picture_seeds=(0,), max_prompts=1, out=tmp_path
+    )
+    found = check_subjects(config)
+    assert {run.name for run in tmp_path.glob("duck-*")} == {"duck-lora-tsd-0", "duck-lora-tsd-1"}
+    assert [measured.gained.shape for measured in found["lora-tsd"].values()] == [(1, 2)] * 3
     stored = json.loads((tmp_path / "subjects.json").read_text())
-    assert set(stored["adapter_minus_base"]) == set(MEASURES.values())
-    native = tmp_path / "duck-0" / "native.safetensors"
+    assert set(stored["methods"]["lora-tsd"]) == set(MEASURES.values())
+    native = tmp_path / "duck-lora-tsd-0" / "native.safetensors"
     before = native.stat().st_mtime_ns
-    assert check_subjects(config) == means
+    assert table(check_subjects(config)) == table(found)
     assert native.stat().st_mtime_ns == before
 
 
@@ -46,7 +57,24 @@ def test_likeness_needs_an_interval_above_zero_and_prompts_may_lose_two_points()
     assert reached(clip_i, sure) and not reached(clip_i, unsure)
     assert reached(clip_t, score(np.full((4, 3), -0.019)))
     assert not reached(clip_t, score(np.full((4, 3), -0.021)))
-    assert "not reached" in table({clip_i: unsure})
+
+
+def measured(adapter, base):
+    return {title: Measured(np.array(adapter), np.array(base)) for title in MEASURES.values()}
+
+
+def test_methods_are_compared_with_the_base_and_with_the_first_by_subject_and_seed():
+    found: Table = {
+        "lora": measured([[0.2, 0.4], [0.6, 0.6]], [[0.1, 0.1], [0.1, 0.1]]),
+        "lora-tsd": measured([[0.3, 0.3], [0.8, 0.6]], [[0.1, 0.1], [0.1, 0.1]]),
+    }
+    means = {what: by_title[MEASURES["clip_i", "held-out photos"]].value
+             for what, by_title in comparisons(found).items()}  # fmt: skip
+    assert means == pytest.approx(
+        {"lora − base": 0.35, "lora-tsd − base": 0.4, "lora-tsd − lora": 0.05}
+    )
+    shown = table(found)
+    assert "lora-tsd − lora, × 100:" in shown and "+5.0 [" in shown
 
 
 def test_a_subject_that_is_not_bundled_is_refused_by_name(tmp_path):

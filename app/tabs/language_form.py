@@ -17,6 +17,7 @@ from app.text_sets import GLUE_DEMO, ITEMS_DEMO
 from app.text_training import OURS, PRESETS, TextConfig, base_of, preset_of
 from app.text_views import Recipe, TextSetView
 from trainer.adapters.config import Method
+from trainer.data.glue import TASKS
 from trainer.errors import ConfigError, UserError
 from trainer.methods.config import Instead
 from trainer.text_config import LLMConfig
@@ -38,8 +39,8 @@ class TextForm:
         self.settings = [one for one in all_settings(LLMConfig, OURS) if not _is_method(one)]
         first = studio.texts.set(GLUE_DEMO)
         self.data = gr.Dropdown(
-            [], label=say("language.data"), info=say("language.data_info"), value=first.id,
-            elem_id="texts",
+            [(set_label(first), first.id)], label=say("language.data"),
+            info=say("language.data_info"), elem_id="texts",
         )  # fmt: skip
         self.base = gr.Dropdown([], label=say("language.base"), info=say("language.base_info"))
         self.preset = gr.Dropdown(preset_choices("glue"), value="demo", label=say("train.preset"))
@@ -138,10 +139,13 @@ def build_form(desk: Desk, tab: gr.Tab) -> TextForm:
 
 
 def set_label(view: TextSetView) -> str:
-    """`My reviews · SST-2, 200 rows`"""
-    task = say("language.instructions") if view.task is None else task_label(view.task)
+    """`My reviews · SST-2, 200 rows`; what everybody has goes by its name alone."""
+    task = say("language.instructions") if view.task is None else TASKS[view.task].folder
     rows = say("language.rows", n=f"{view.train:,}") if view.train else say("language.of_hub")
-    return say("language.set", name=view.name, task=task, rows=rows)
+    if view.train == 0:
+        rows = say("language.rows_to_score", n=f"{view.test:,}")
+    told = say("language.own_rows", task=task, rows=rows) if view.source == "uploaded" else rows
+    return say("language.set", name=view.name, rows=told)
 
 
 def task_label(task: str) -> str:

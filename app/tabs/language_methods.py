@@ -28,8 +28,8 @@ SECONDS = 3
 def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
     """A part of the tab: it takes texts, base and Advanced of the form above."""
     studio = desk.studio
-    gr.HTML(join([el("h2", say("methods.title")), el("p", say("language.methods_lead"),
-                                                    class_="aside")]), padding=False)  # fmt: skip
+    lead = [el("h2", say("methods.title")), el("p", say("language.methods_lead"), class_="aside")]
+    gr.HTML(join(lead), padding=False, elem_classes="part")
     with gr.Row(equal_height=False, elem_classes="desk"):
         with gr.Column(scale=4, min_width=320, elem_classes="form"):
             fields = _fields()
@@ -71,21 +71,20 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
 def _fields() -> list[Any]:
     """Methods, seeds, steps, batch, rank, rates, examples, test items."""
     methods = gr.Dropdown(
-        [*method_choices(), *((say(f"method.{name}"), name) for name in VARIANTS)], value=FIRST,
-        multiselect=True, label=say("methods.which"), allow_custom_value=True,
-        info=say("language.methods_info"),
+        methods_to_compare(), value=FIRST, multiselect=True, allow_custom_value=True,
+        label=say("methods.which"), info=say("language.methods_info"),
     )  # fmt: skip
     with gr.Row():
-        seeds = gr.Textbox("0 1 2", label=say("methods.seeds"), min_width=120)
-        steps = gr.Number(300, precision=0, label=say("methods.steps"), min_width=120)
-        batch = gr.Number(32, precision=0, label=say("language.batch"), min_width=120)
-        rank = gr.Number(8, precision=0, label=say("language.rank"), min_width=120)
+        seeds = gr.Textbox("0 1 2", label=say("methods.seeds"), min_width=90)
+        steps = gr.Number(300, precision=0, label=say("methods.steps"), min_width=90)
+        batch = gr.Number(32, precision=0, label=say("language.batch"), min_width=90)
+        rank = gr.Number(8, precision=0, label=say("language.rank"), min_width=90)
     rates = gr.Textbox(label=say("language.rates"), info=say("language.rates_info"))
     with gr.Row():
         examples = gr.Textbox(label=say("language.examples"), placeholder=say("language.all"),
-                              min_width=120)  # fmt: skip
+                              min_width=90)  # fmt: skip
         test = gr.Textbox(label=say("language.items"), placeholder=say("language.all"),
-                          min_width=120)  # fmt: skip
+                          min_width=90)  # fmt: skip
     return [methods, seeds, steps, batch, rank, rates, examples, test]
 
 
@@ -144,6 +143,18 @@ def _table(done: list[dict[str, Any]]) -> Markup | None:
     return join([table(head, lines, caption=say("methods.title")), words])
 
 
+def _method(name: str) -> str:
+    """`lora-dash:bottom` → `LoRA-Dash, bottom`"""
+    known = {value: label for label, value in methods_to_compare()}
+    method, colon, direction = name.partition(":")
+    return f"{known.get(method, method)}{', ' if colon else ''}{direction}"
+
+
+def methods_to_compare() -> Choices:
+    """Every method that has a name of its own."""
+    return [*method_choices(), *((say(f"method.{name}"), name) for name in VARIANTS)]
+
+
 def _measure(name: str) -> str:
     """A metric of GLUE by its word; a set of instructions by its own name."""
     known = ("matthews", "accuracy", "f1", "pearson", "spearman")
@@ -156,7 +167,7 @@ def _line(row: dict[str, Any], measures: Sequence[str]) -> list[object]:
     time = duration(fmean(cell["seconds"] for cell in cells))
     memory = f"{max(cell['memory_gib'] for cell in cells):.2f} GiB"
     rate, size = f"{row['learning_rate']:g}", f"{cells[0]['parameters']:,}"
-    return [row["method"], len(cells), *scores, rate, size, time, memory]
+    return [_method(row["method"]), len(cells), *scores, rate, size, time, memory]
 
 
 def _spread(values: Sequence[float]) -> Markup:

@@ -30,7 +30,7 @@ LONGEST = 240
 def build_scores(desk: Desk, tab: gr.Tab, trained: gr.Textbox) -> None:
     """A part of the tab; `trained` changes when a training has ended."""
     studio = desk.studio
-    gr.HTML(el("h2", say("language.scores")), padding=False)
+    gr.HTML(el("h2", say("language.scores")), padding=False, elem_classes="part")
     with gr.Row(equal_height=False, elem_classes="desk"):
         with gr.Column(scale=4, min_width=320, elem_classes="form"):
             run = gr.Dropdown([], label=say("scores.run"), info=say("language.run_info"),

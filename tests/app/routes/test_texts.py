@@ -122,7 +122,7 @@ def test_a_comparison_is_a_group_of_cells_with_a_table(client: TestClient) -> No
         ({"methods": ["../lora"]}, "possible are"),
         ({"seeds": list(range(101))}, "1 to 100 cells"),
         ({"seeds": [-1]}, "seeds is"),
-        ({"steps": 3}, "15 to a million"),
+        ({"steps": 3}, "5 to a million"),
         ({"rates": [0]}, "between 0 and 1"),
         ({"settings": {"run": "/etc"}}, "run is set by the studio"),
         ({"settings": {"optim": {"pace": 1}}}, "optim.pace"),

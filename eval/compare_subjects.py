@@ -6,9 +6,10 @@ same overlap for random changes of the same weights ("Task-Specific Directions",
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -19,6 +20,7 @@ import tyro
 from torch import Tensor
 
 from eval.heatmap import Beside, Panel, draw_grids, draw_heatmap
+from eval.kept import KeptRows
 from eval.null_overlap import Yardsticks, measure_null
 from eval.tsd_overlap import (
     LaunchedDirections,
@@ -62,8 +64,21 @@ class CompareConfig:
     """Where decompositions of the base's weights are kept."""
 
 
-def compare_subjects(config: CompareConfig) -> Path:
+@dataclass(frozen=True)
+class CompareWatch:
+    """How a caller looks at a comparison, and goes on with one that was killed."""
+
+    on_part: Callable[[int, int], object] = lambda done, total: None
+    """Called for each layer of the null and each page: how many are done, and how many there are.
+    What it raises ends the comparison."""
+    null: Path | None = None
+    """File for the null's layers. With it, layers and pages that are there are not made again: it
+    and the folder must be of the same comparison of the same runs."""
+
+
+def compare_subjects(config: CompareConfig, watch: CompareWatch | None = None) -> Path:
     """Write overlap.json, heatmap.png and grids/*.png; returns their folder."""
+    watch = watch or CompareWatch()
     if config.null_draws == 1 or config.null_draws < 0:
         raise ConfigError(f"--null-draws is {config.null_draws}; possible: 0, or 2 and more.")
     runs = [open_run(path) for path in config.runs]
@@ -73,12 +88,24 @@ def compare_subjects(config: CompareConfig) -> Path:
     layers, count = common_layers(subjects), common_count(subjects)
     drawn = _layers_to_draw(config.layers, layers)
 
-    null = _null(config, runs, [c for _, c in read], subjects[0].base_fingerprint, layers, count)
+    parts, total = itertools.count(1), len(drawn) + (len(layers) if config.null_draws else 0)
+
+    def on_part() -> None:
+        watch.on_part(next(parts), total)
+
+    kept = KeptRows(watch.null)
+    null = _null(
+        config, runs, [c for _, c in read], subjects[0].base_fingerprint, layers, count,
+        kept, on_part,
+    )  # fmt: skip
     out = config.out or _default_folder(config, runs)
     write_json(out / "overlap.json", _json(runs, subjects, layers, count, null))
     _draw_matrix(out, subjects, layers, count, null)
     for path in drawn:
-        _draw_page(out, subjects, path, count, null)
+        page = out / "grids" / f"{path}.png"
+        if watch.null is None or not page.exists():
+            _draw_page(page, subjects, path, count, null)
+        on_part()
     return out
 
 
@@ -123,6 +150,8 @@ def _null(
     fingerprint: str,
     layers: list[str],
     count: int,
+    kept: KeptRows,
+    on_layer: Callable[[], object],
 ) -> Yardsticks | None:
     if not config.null_draws:
         return None
@@ -130,7 +159,9 @@ def _null(
     cache = config.workspace / "cache" / "decompositions"
     with DecompositionService(cache, workers=0) as decompositions:
         chosen = {path: weights[path] for path in layers}
-        return measure_null(chosen, decompositions, configs, count, config.null_draws)
+        return measure_null(
+            chosen, decompositions, configs, count, config.null_draws, kept, on_layer
+        )
 
 
 def _base_weights(run: Run, adapter: AdapterConfig, fingerprint: str) -> dict[str, Tensor]:
@@ -209,7 +240,7 @@ def _span(low: float, high: float) -> str:
 
 
 def _draw_page(
-    out: Path,
+    page: Path,
     subjects: Sequence[LaunchedDirections],
     path: str,
     count: int,
@@ -227,7 +258,7 @@ def _draw_page(
     if null is not None:
         random, chance = count * null.random.layers[path], count * null.chance[path]
         beside = f"random ΔW share {random:.1f} of {count} here, chance {chance:.2f}"
-    draw_grids(out / "grids" / f"{path}.png", panels, path, beside)
+    draw_grids(page, panels, path, beside)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.features import CLIPFeatures, Extractor, Features
+from eval.kept import KeptFeatures
 from eval.scores import Score, Values, clip_t, difference, diversity, real, score, similarity
 
 
@@ -71,12 +72,16 @@ class _Seen:
 
 
 def measure(
-    pictures: Pictures, scorer: Extractor, on_batch: Callable[[int], object] = lambda done: None
+    pictures: Pictures,
+    scorer: Extractor,
+    on_batch: Callable[[int], object] = lambda done: None,
+    kept: KeptFeatures | None = None,
 ) -> list[Row]:
     """Every measure that this scorer can take; clip_t first."""
+    features = kept or KeptFeatures()
 
     def look(paths: Sequence[Path]) -> Features:
-        return scorer.images(paths, on_batch=on_batch)
+        return features.images(scorer, paths, on_batch)
 
     def look_if_any(paths: Sequence[Path]) -> Features | None:
         return look(paths) if paths else None

@@ -14,15 +14,17 @@ Task-specificity may be claimed of what differs from these, and only of that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from eval.directions.core import core_of, ranked
+from eval.directions.core import Core, core_of, ranked
+from eval.kept import KeptRows
 from eval.tsd_overlap import LaunchedDirections, layer_matrix, overlap_matrix, pair_values
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.decomposition import DecompositionService
@@ -66,28 +68,41 @@ def measure_null(
     configs: Sequence[AdapterConfig],
     count: int,
     draws: int,
+    kept: KeptRows | None = None,
+    on_layer: Callable[[], object] = lambda: None,
 ) -> Yardsticks:
     """The yardsticks for runs with these configs, over the given layers.
 
-    The draws are seeded by layer and number: the same call gives the same null.
+    The draws are seeded by layer and number: the same call gives the same null. Layers that are
+    kept are not drawn again; `on_layer` is called after each.
     """
     config, *others = configs
     shared = all((c.seed, c.rank) == (config.seed, config.rank) for c in others)
-    random: list[dict[str, tuple[int, ...]]] = [{} for _ in range(draws)]
-    started: list[dict[str, tuple[int, ...]]] = [{} for _ in range(draws if shared else 0)]
-    chance = {}
-    decompositions.submit(weights)
+    kept = kept or KeptRows()
+    decompositions.submit({path: w for path, w in weights.items() if kept.get(path) is None})
     for path, weight in tqdm(weights.items(), desc="Null", unit="layer", leave=False, disable=None):
-        core = core_of(read_weight(weight), decompositions.result(path))
-        chance[path] = count / len(core.sigma)
-        start = random_A(config.rank, core.weight.shape[1], f"{config.seed}:{path}")
-        for draw, chosen in enumerate(random):
-            up, down = random_factors(core.weight, config.rank, f"null:{draw}:{path}")
-            chosen[path] = ranked(core.rates(up, down), count)
-        for draw, chosen in enumerate(started):
-            up, _ = random_factors(core.weight, config.rank, f"null:{draw}:{path}")
-            chosen[path] = ranked(core.rates(up, start), count)
-    return Yardsticks(_null(random, count), _null(started, count) if shared else None, chance)
+        if kept.get(path) is None:
+            core = core_of(read_weight(weight), decompositions.result(path))
+            kept.add(path, _draws(core, path, config, count, draws, shared))
+        on_layer()
+    rows = {path: kept.get(path) for path in weights}
+    random, started = (_null(rows, name, count) for name in ("random", "started"))
+    assert random is not None
+    chance = {path: row["chance"] for path, row in rows.items()}
+    return Yardsticks(random, started, chance)
+
+
+def _draws(
+    core: Core, path: str, config: AdapterConfig, count: int, draws: int, shared: bool
+) -> dict[str, Any]:
+    """What random changes of one layer choose, draw by draw; plain numbers, as JSON has them."""
+    start = random_A(config.rank, core.weight.shape[1], f"{config.seed}:{path}")
+    factors = [random_factors(core.weight, config.rank, f"null:{n}:{path}") for n in range(draws)]
+    return {
+        "chance": count / len(core.sigma),
+        "random": [ranked(core.rates(up, down), count) for up, down in factors],
+        "started": [ranked(core.rates(up, start), count) for up, _ in factors if shared],
+    }
 
 
 def random_factors(weight: Tensor, rank: int, label: str) -> tuple[Tensor, Tensor]:
@@ -98,12 +113,19 @@ def random_factors(weight: Tensor, rank: int, label: str) -> tuple[Tensor, Tenso
     return up, torch.randn(rank, in_features, generator=generator)
 
 
-def _null(draws: Sequence[dict[str, tuple[int, ...]]], count: int) -> Null:
-    subjects = [LaunchedDirections(f"draw {i}", "", layers) for i, layers in enumerate(draws)]
-    layers = list(subjects[0].layers)
+def _null(rows: Mapping[str, Any], name: str, count: int) -> Null | None:
+    """Of the choices of that name; None where there are none."""
+    layers = list(rows)
+    draws = len(rows[layers[0]][name])
+    if not draws:
+        return None
+    subjects = [
+        LaunchedDirections(f"draw {i}", "", {path: tuple(rows[path][name][i]) for path in layers})
+        for i in range(draws)
+    ]
     pairs = pair_values(overlap_matrix(subjects, layers, count))
     low, high = np.quantile(pairs, [0.025, 0.975])
     by_layer = {
         path: float(pair_values(layer_matrix(subjects, path, count)).mean()) for path in layers
     }
-    return Null(float(pairs.mean()), float(low), float(high), len(draws), by_layer)
+    return Null(float(pairs.mean()), float(low), float(high), draws, by_layer)

@@ -69,9 +69,12 @@ class ScoreWatch:
     on_progress: Callable[[str, int, int], object] = lambda phase, done, total: None
     """Phase (draw, score), units done, units in all. What it raises ends the scoring."""
     on_saved: Callable[[int], object] = lambda pictures: None
-    """Told how many pictures were put on disk, or found there, since the last call."""
+    """Told how many pictures were put on disk, or found there, since the last call; with
+    `features`, also how many were looked at by a scorer."""
     before_publish: Callable[[], object] = lambda: None
     """Called before anything is written beside pictures; raises where it must not be."""
+    features: Path | None = None
+    """Folder for what the scorers saw, for a call that was killed to go on from."""
 
     def counter(self, phase: str, total: int) -> Callable[[int], None]:
         """Adds up what is done of a phase, and tells it."""

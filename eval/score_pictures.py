@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eval.features import CLIPFeatures, Extractor
+from eval.kept import KeptFeatures
 from eval.prompts import without_token
 from eval.scores import clip_t, similarity
 
@@ -17,11 +18,13 @@ def score_pictures(
     photos: Sequence[Path],
     scorers: Sequence[Extractor],
     on_batch: Callable[[int], object] = lambda done: None,
+    kept: KeptFeatures | None = None,
 ) -> list[dict[str, float]]:
     """Measures by name, one dict a picture; `texts` are what the pictures were to show."""
+    features = kept or KeptFeatures()
     rows: list[dict[str, float]] = [{} for _ in pictures]
     for scorer in scorers:
-        seen = scorer.images(pictures, on_batch=on_batch)
+        seen = features.images(scorer, pictures, on_batch)
         measures = {scorer.measure: similarity(seen, scorer.images(photos))}
         if isinstance(scorer, CLIPFeatures):
             measures["clip_t"] = clip_t(seen, scorer.texts(texts))

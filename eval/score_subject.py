@@ -21,6 +21,7 @@ from tqdm import tqdm
 from eval.card import card_text
 from eval.contact_sheet import sheet_of_scores
 from eval.features import Extractor
+from eval.kept import KeptFeatures
 from eval.measure import Drawings, Pictures, Row, measure
 from eval.prompts import default_list, read_templates, without_token
 from eval.report import table
@@ -183,7 +184,8 @@ def _measure(pictures: Pictures, scorers: Sequence[Extractor], watch: ScoreWatch
             bar.update(done)
             count(done)
 
-        return [row for scorer in scorers for row in measure(pictures, scorer, advance)]
+        kept = KeptFeatures(watch.features, watch.on_saved)
+        return [row for scorer in scorers for row in measure(pictures, scorer, advance, kept)]
 
 
 def _scorer_entry(scorer: Extractor | Unavailable) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from eval.compare_subjects import CompareConfig, compare_subjects, main
+from eval.compare_subjects import CompareConfig, CompareWatch, compare_subjects, main
 from trainer.errors import ArtifactError, ConfigError
 from trainer.run import Run
 
@@ -45,6 +45,31 @@ def test_pictures_are_there(compared: Path) -> None:
         with Image.open(picture) as opened:
             opened.load()
             assert min(opened.size) > 300
+
+
+def test_a_comparison_that_was_killed_is_gone_on_with(
+    teapot: Run, dog: Run, workspace: Path, compared: Path, tmp_path: Path
+) -> None:
+    config = CompareConfig(
+        (teapot.path, dog.path), tmp_path / "out", null_draws=3, workspace=workspace
+    )
+    parts: list[tuple[int, int]] = []
+
+    def killed_at_the_second_page(done: int, total: int) -> None:
+        parts.append((done, total))
+        if done == total - 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare_subjects(config, CompareWatch(killed_at_the_second_page, tmp_path / "null.jsonl"))
+    first = {page: page.stat().st_mtime_ns for page in (tmp_path / "out" / "grids").iterdir()}
+    assert len(first) == 2
+
+    out = compare_subjects(config, CompareWatch(null=tmp_path / "null.jsonl"))
+    assert {page: page.stat().st_mtime_ns for page in first} == first
+    assert parts == [(n + 1, parts[0][1]) for n in range(len(parts))]
+    ours, alone = (json.loads((made / "overlap.json").read_text()) for made in (out, compared))
+    assert {**ours, "written": ""} == {**alone, "written": ""}
 
 
 def test_a_run_and_itself_overlap_wholly(teapot: Run, tmp_path: Path) -> None:

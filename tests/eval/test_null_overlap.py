@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from eval.kept import KeptRows
 from eval.null_overlap import Yardsticks, measure_null
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.decomposition import DecompositionService
@@ -84,3 +85,18 @@ def test_the_null_repeats_and_averages_over_layers(service: DecompositionService
     assert first == second
     assert first.random.mean == pytest.approx(np.mean(list(first.random.layers.values())))
     assert first.mean_chance == pytest.approx(0.25)
+
+
+def test_layers_that_are_kept_are_not_drawn_again(
+    service: DecompositionService, tmp_path: Path
+) -> None:
+    """Nobody could draw the kept one again: its weight is gone."""
+    weights = {"a": gaussian(32, 32), "b": gaussian(48, 32, seed=1)}
+    whole = measure_null(weights, service, [RANK4], 8, 3)
+    rows = KeptRows(tmp_path / "null.jsonl")
+    measure_null({"a": weights["a"]}, service, [RANK4], 8, 3, rows)
+
+    gone, layers = {**weights, "a": torch.empty(0)}, list[None]()
+    again = KeptRows(tmp_path / "null.jsonl")
+    assert measure_null(gone, service, [RANK4], 8, 3, again, lambda: layers.append(None)) == whole
+    assert len(layers) == 2

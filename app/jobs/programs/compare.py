@@ -1,29 +1,53 @@
-"""A compare job: the launched directions of some runs side by side, as comparisons/<job id>/."""
+"""A compare job: the launched directions of some runs side by side, as comparisons/<job id>/.
+
+Layers and pages that are finished lie in the job's folder, so that an attempt goes on where the
+last one was killed.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from app.jobs.programs.folder import JobFolder
 from app.jobs.programs.stopping import Stop
-from app.jobs.programs.whole_folder import whole_folder
 from app.requests import CompareRequest
-from eval.compare_subjects import CompareConfig, compare_subjects
+from eval.compare_subjects import CompareConfig, CompareWatch, compare_subjects
+from trainer.run import open_run
 
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(CompareRequest, job.request)
-    job.progress(0, 1, "compare")
+    job.progress(0, 0, "load")
+    runs = tuple(job.workspace.run(name) for name in request.runs)
+    begun = job.path / f"begun-{_stamp(runs)}"
+    config = CompareConfig(
+        runs,
+        out=begun / "made",
+        layers=request.layers,
+        null_draws=request.null_draws,
+        workspace=job.workspace.root,
+    )
+
+    def on_part(done: int, total: int) -> None:
+        job.keep(1)
+        job.progress(done, total, "compare")
+
+    compare_subjects(config, CompareWatch(on_part, begun / "null.jsonl"))
+    job.confirm()
     folder = job.workspace.comparison(job.path.name)
-    with whole_folder(job, folder) as unfinished:
-        compare_subjects(
-            CompareConfig(
-                tuple(job.workspace.run(name) for name in request.runs),
-                out=unfinished,
-                layers=request.layers,
-                null_draws=request.null_draws,
-                workspace=job.workspace.root,
-            )
-        )
-    job.progress(1, 1, "compare")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    (begun / "made").rename(folder)
+    shutil.rmtree(begun)
     return {"comparison": folder.name}
+
+
+def _stamp(runs: Sequence[Path]) -> str:
+    """Of the adapters as they are now: a name may have become another run's since."""
+    files = [open_run(path).native.stat() for path in runs]
+    stamps = [(file.st_size, file.st_mtime_ns) for file in files]
+    return hashlib.sha256(f"{stamps}".encode()).hexdigest()[:12]

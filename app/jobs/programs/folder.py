@@ -3,6 +3,7 @@
 job.json        written by the supervisor before each attempt
 events.jsonl    appended here, read by the supervisor
 wishes/<wish>   put there by the supervisor, taken away when granted
+features/       what scorers saw in pictures, for as long as the job scores
 result.json     what was made; there only when all of it is
 error.txt       what a person reads where it was not
 """
@@ -68,6 +69,11 @@ class JobFolder:
         if more:
             self._kept += more
             self.tell("kept", step=self._kept)
+
+    @property
+    def features(self) -> Path:
+        """What scorers saw in pictures, for the next attempt."""
+        return self.path / "features"
 
     def wished(self, wish: Wish) -> bool:
         return self._wish(wish).exists()

@@ -82,6 +82,6 @@ def _make_grid(
     def on_progress(done: int, total: int) -> None:
         job.progress(done, total, "score")
 
-    add_scores(rows, job.path, first, on_progress, job.warn)
+    add_scores(rows, job, first, on_progress)
     names = " + ".join(use.run for use in request.adapters)
     write_grid(job.path, f"{names} by scale, seed and checkpoint", plan(request), rows)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.jobs.programs.folder import JobFolder
 from app.jobs.programs.plan import Sheet
+from eval.kept import KeptFeatures
 from eval.offline import ScorerUnavailable
 from eval.picture_grid import Block, Cell, draw_picture_grid
 from eval.report import TITLES
@@ -24,10 +27,9 @@ _SHOWN = ("clip_t", "clip_i", "dino")
 
 def add_scores(
     rows: Sequence[dict[str, Any]],
-    folder: Path,
+    job: JobFolder,
     run: Run,
     on_progress: Callable[[int, int], object],
-    warn: Callable[[str], object],
 ) -> None:
     """Score every row's picture as one of the run's subject; what cannot be scored is told."""
     subject = run.read_subject()
@@ -35,10 +37,10 @@ def add_scores(
     try:
         scorers, absent = load_scorers(clip, features, str(resolve_device("auto")))
     except ScorerUnavailable as error:
-        warn(f"The grid has no scores: {error}")
+        job.warn(f"The grid has no scores: {error}")
         return
     for scorer in absent:
-        warn(f"The grid lacks a score: {scorer.reason}")
+        job.warn(f"The grid lacks a score: {scorer.reason}")
     done, total = 0, len(rows) * len(scorers)
 
     def on_batch(more: int) -> None:
@@ -47,12 +49,14 @@ def add_scores(
         on_progress(done, total)
 
     found = score_pictures(
-        [folder / row["file"] for row in rows],
+        [job.path / row["file"] for row in rows],
         [plain_text(row["prompt"], subject.unique_token, subject.class_token) for row in rows],
         [run.photos / photo.file for photo in subject.photos],
         scorers,
         on_batch,
+        KeptFeatures(job.features, job.keep),
     )
+    shutil.rmtree(job.features, ignore_errors=True)
     for row, scores in zip(rows, found, strict=True):
         row["scores"] = scores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any, cast
 
 from app.jobs.programs.folder import Finished, JobFolder
@@ -33,4 +34,5 @@ def score_run(job: JobFolder, request: ScoreRequest) -> None:
     folder = job.workspace.run(request.run)
     config = ScoreConfig(folder, seeds=request.seeds, max_prompts=request.max_prompts)
     score = score_checkpoints if request.checkpoints else score_subject
-    score(config, ScoreWatch(on_progress, job.keep, job.confirm))
+    score(config, ScoreWatch(on_progress, job.keep, job.confirm, job.features))
+    shutil.rmtree(job.features, ignore_errors=True)

@@ -131,6 +131,14 @@ def second(desk: Desk) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def third(desk: Desk) -> Path:
+    """The job that trained `duck-3`, the first one's method on another seed."""
+    folder = desk.train("duck-3", {"optim": {"steps": STEPS, "batch_size": 1, "seed": 7}})
+    desk.done(folder)
+    return folder
+
+
 @pytest.fixture
 def told() -> Callable[..., list[dict[str, Any]]]:
     """The events of a job, of one kind or all."""

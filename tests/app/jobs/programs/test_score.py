@@ -27,7 +27,10 @@ def test_a_run_and_its_checkpoints_are_scored_and_the_best_is_named(
     assert finished["pictures"]["base"] == earlier["pictures"]["base"]  # drawn once
     assert {row["phase"] for row in told(folder, "progress")} == {"load", "draw", "score"}
     kept = [row["step"] for row in told(folder, "kept")]
-    assert kept == sorted(kept) and kept[-1] == 2 * 4  # with and without token, adapter and base
+    # With and without the token, by adapter and base: drawn, then looked at by two scorers, as are
+    # the three photos; all of it for the checkpoint and for the finished adapter.
+    assert kept == sorted(kept) and kept[-1] == 2 * (4 + 2 * (4 + 3))
+    assert not (folder / "features").exists()
 
 
 def test_finish_ends_the_scoring_without_scores(desk: Any, second: Path) -> None:
@@ -37,16 +40,19 @@ def test_finish_ends_the_scoring_without_scores(desk: Any, second: Path) -> None
     assert not (desk.workspace.run("duck-2") / "scores.json").exists()
 
 
-def test_a_comparison_is_whole_under_the_job_s_name(desk: Any, first: Path, told: Any) -> None:
-    other = desk.train("duck-3", {"optim": {"steps": 4, "batch_size": 1, "seed": 7}})
-    desk.done(other)
+def test_a_comparison_is_whole_under_the_job_s_name(
+    desk: Any, first: Path, third: Path, told: Any
+) -> None:
     folder = desk.job("compare", {"runs": ["duck-1", "duck-3"], "null_draws": 2})
     assert desk.done(folder) == {"comparison": folder.name}
     made = desk.workspace.comparison(folder.name)
     assert json.loads((made / "overlap.json").read_text())["null"] is not None
     assert (made / "heatmap.png").is_file() and list((made / "grids").glob("*.png"))
     assert [path.name for path in desk.workspace.comparisons.iterdir()] == [folder.name]
-    assert told(folder, "progress")[-1]["step"] == 1
+    pages = len(list((made / "grids").glob("*.png")))
+    last = told(folder, "progress")[-1]
+    assert last["step"] == last["total"] == told(folder, "kept")[-1]["step"] > pages
+    assert not list(folder.glob("begun-*"))
 
 
 def test_a_run_without_launch_cannot_be_compared(desk: Any, first: Path, second: Path) -> None:

@@ -1,0 +1,77 @@
+"""Texts in a real browser, on a small base: sent up, trained on, scored, methods asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.workspace import Workspace
+from trainer.data.glue import DEMO_FOLDER
+
+
+@pytest.mark.timeout(900)
+def test_own_texts_are_checked_trained_on_and_scored(
+    person: Any, workspace: Workspace, bert: Path, tmp_path: Path
+) -> None:
+    page: Page = person.page
+    shutil.copytree(bert, workspace.bases / "bert")
+    person.visit()
+    person.open_tab("Language")
+    _send(person, _rows(tmp_path / "broken.tsv", "train", 3, "No label here.\t7\n"))
+    expect(page.get_by_role("alert")).to_contain_text("broken.tsv, line 5: the label '7'")
+    _send(person, _rows(tmp_path / "train.tsv", "train", 24), _rows(tmp_path / "dev.tsv", "dev", 8))
+    expect(page.get_by_label("Texts", exact=True)).to_have_value("My reviews · SST-2, 24 rows")
+
+    person.choose("Model", "bert · your own")
+    person.choose("Method", "LoRA")
+    _set_steps(person, 6)
+    person.press("Show the command")
+    expect(page.locator(".cm-content:visible")).to_contain_text("--task sst2")
+    person.press("Train")
+    expect(person.watched.first).to_contain_text("My reviews · lora")
+    expect(person.watched.first.locator(".badge")).to_have_text("done", timeout=person.patience)
+    table = person.watched.first.locator("table")
+    expect(table).to_contain_text("Accuracy")
+    expect(person.watched.first.get_by_role("img", name="Loss")).to_be_visible()
+
+    expect(page.locator("#text-run input")).to_have_value("my-reviews-lora-1 · 6 steps")
+    page.get_by_text("What it answered").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download all answers").click()
+    answers = waiting.value.path().read_text("utf-8").splitlines()
+    assert len(answers) == 8 and {"label", "prediction"} <= set(json.loads(answers[0]))
+
+
+def _rows(path: Path, split: str, count: int, more: str = "") -> Path:
+    """The first of the bundled sentences, as a person's own file."""
+    lines = (DEMO_FOLDER / f"{split}.tsv").read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[: count + 1]) + more, "utf-8")
+    return path
+
+
+def _send(person: Any, train: Path, test: Path | None = None) -> None:
+    page: Page = person.page
+    if not page.locator("#train-file").is_visible():
+        person.press("Add your own texts")
+    page.get_by_label("Name", exact=True).locator("visible=true").fill("My reviews")
+    for part, file in (("train", train), ("test", test)):
+        if file is not None:
+            clear = page.locator(f"#{part}-file").get_by_label("Clear")
+            if clear.is_visible():
+                clear.click()
+            page.locator(f"#{part}-file input[type=file]").set_input_files(file)
+            expect(page.locator(f"#{part}-file")).to_contain_text(file.stem)
+    person.press("Check and keep them")
+
+
+def _set_steps(person: Any, steps: int) -> None:
+    person.press("Advanced")
+    person.press("Steps and learning")
+    box = person.page.get_by_role("textbox", name="optim.steps").locator("visible=true")
+    box.fill(str(steps))
+    box.press("Tab")

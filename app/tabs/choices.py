@@ -58,6 +58,12 @@ def kept(choices: Choices, current: Any) -> Any:
     return current if current in values else next(iter(values), None)
 
 
+def arrived(choices: Choices, seen: list[str] | None) -> str | None:
+    """The newest that was not there at the last look; None at the first one."""
+    new = [value for _, value in choices if value not in (seen or ())]
+    return new[0] if new and seen is not None else None
+
+
 def refreshed(choices: Choices, current: Any) -> Any:
     """A dropdown with these choices that keeps its value if it can."""
     return gr.Dropdown(choices=choices, value=kept(choices, current))

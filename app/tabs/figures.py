@@ -81,6 +81,7 @@ def _figure(frame: Frame, title: str, across: str, drawn: Sequence[Markup]) -> M
 
 def _axes(frame: Frame) -> list[Markup]:
     middle = tuple((low + high) / 2 for low, high in zip(frame.low, frame.high, strict=True))
+    whole = frame.low[0].is_integer() and frame.high[0].is_integer()  # steps, not scores
     marks = []
     for value in (frame.low[1], middle[1], frame.high[1]):
         _, y = frame.place((frame.low[0], value))
@@ -90,7 +91,8 @@ def _axes(frame: Frame) -> list[Markup]:
         (frame.low[0], middle[0], frame.high[0]), ("start", "middle", "end"), strict=True
     ):
         x, _ = frame.place((value, frame.low[1]))
-        marks.append(el("text", f"{value:.4g}", x=f"{x:.1f}", y=HEIGHT - 12, text_anchor=anchor))
+        shown = round(value) if whole else value
+        marks.append(el("text", f"{shown:.4g}", x=f"{x:.1f}", y=HEIGHT - 12, text_anchor=anchor))
     return marks
 
 

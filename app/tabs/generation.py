@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.requests import AdapterUse, GenerateRequest, GridAxes
-from app.tabs.choices import refreshed, run_choices
+from app.tabs.choices import arrived, refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, said, when
 from app.tabs.drawn import drawn_pictures, history_list
 from app.tabs.markup import empty
@@ -126,15 +126,19 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         job = studio.job(said(event).get("job", ""))
         return [*form.values(job.request), *desk.show(job)]
 
-    def fill(current: list[str] | None) -> list[Any]:
+    def fill(current: list[str] | None, known: list[str] | None) -> list[Any]:
+        """A run that was trained since the last look is the one to draw with."""
         choices = run_choices(studio)
-        first = current or [value for _, value in choices[:1]]
-        return [refreshed(choices, first), history_list(studio)]
+        names = [name for _, name in choices]
+        new = arrived(choices, known)
+        first = [new] if new else current or names[:1]
+        return [refreshed(choices, first), history_list(studio), names]
 
     watched = desk.watched[JobKind.GENERATE]
     when(start.click, draw, form.components, desk.place, problem)
     when(history.click, again, [], [*form.components, *desk.place], problem)
-    desk.on_show(tab, fill, form.runs, [form.runs, history])
+    seen = gr.State(None)
+    desk.on_show(tab, fill, [form.runs, seen], [form.runs, history, seen])
     gr.on([done.change, watched.change], lambda job_id: drawn_pictures(studio, job_id), watched,
           pictures, **QUIET)  # fmt: skip
     done.change(lambda: history_list(studio), None, history, **QUIET)

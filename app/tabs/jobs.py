@@ -130,12 +130,14 @@ def _possible(studio: Studio, job: Job) -> list[str]:
         if not job.kind.learns:
             return ["cancel"]
         draws = ["sample"] if job.kind is JobKind.TRAIN else []
-        return ["keep", "cancel"] if _learnt(studio, job) else [*draws, "save", "keep", "cancel"]
+        return (
+            ["keep", "cancel"] if has_adapter(studio, job) else [*draws, "save", "keep", "cancel"]
+        )
     if job.state is JobState.QUEUED:
         return ["sooner", "later", "cancel"]
     return ["retry", "rerun", "delete"] if job.state.retriable else ["rerun", "delete"]
 
 
-def _learnt(studio: Studio, job: Job) -> bool:
-    """Whether the adapter is made, and only its scores are still to come."""
+def has_adapter(studio: Studio, job: Job) -> bool:
+    """Whether the adapter is made; only its scores may still be to come."""
     return job.run is not None and Run(studio.workspace.run(job.run)).status_file.exists()

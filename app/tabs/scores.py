@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.requests import ScoreRequest
-from app.tabs.choices import kept, refreshed, run_choices
+from app.tabs.choices import arrived, kept, refreshed, run_choices
 from app.tabs.desk import QUIET, Desk, panel, when
 from app.tabs.exports import export_links
 from app.tabs.markup import Markup, empty
@@ -57,19 +57,22 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         name = studio.job(job_id).run if job_id else current
         return [name, *show(name)]
 
-    def fill(current: str | None) -> list[Any]:
+    def fill(current: str | None, known: list[str] | None) -> list[Any]:
+        """A run that was trained since the last look is the one to look at."""
         choices = run_choices(studio)
-        return [refreshed(choices, current), *show(kept(choices, current))]
+        name = kept(choices, arrived(choices, known) or current)
+        return [refreshed(choices, name), *show(name), [each for _, each in choices]]
 
     def remove(name: str | None) -> list[Any]:
         studio.delete_run(name or "")
-        return fill(None)
+        return fill(None, None)
 
+    seen = gr.State(None)
     shown = [run, card, files]
     when(start.click, score, [run, seeds, prompts, checkpoints], desk.place, problem)
-    when(files.click, remove, [run], shown, file_problem)
+    when(files.click, remove, [run], [*shown, seen], file_problem)
     invited = invite.click(lambda: gr.Tabs(selected="compare"), None, desk.tabs, **QUIET)
     invited.then(None, None, None, js=TO_BLIND_TEST)
     run.input(show, run, [card, files], **QUIET)
     done.change(follow, [desk.watched[JobKind.SCORE], run], shown, **QUIET)
-    desk.on_show(tab, fill, run, shown)
+    desk.on_show(tab, fill, [run, seen], [*shown, seen])

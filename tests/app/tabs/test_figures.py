@@ -23,6 +23,11 @@ def lines(figure: ET.Element, kind: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in pairs]
 
 
+def test_steps_are_whole_where_they_are_written() -> None:
+    figure = drawn(curve([(float(step), 0.5) for step in range(1, 201)], "Loss", "step"))
+    assert [text.text for text in figure.findall(".//text")][-3:] == ["1", "100", "200"]
+
+
 def test_a_falling_loss_falls_on_the_screen_and_stays_inside() -> None:
     points = [(float(step), 1.0 / (1 + step)) for step in range(50)]
     raw = lines(drawn(curve(points, "Loss", "step")), "raw")

@@ -25,7 +25,7 @@ from typing import Any
 import tyro
 
 from eval.directions.gallery import draw_all
-from eval.directions.layer_by_layer import OnLayer, study_layers
+from eval.directions.layer_by_layer import StudyWatch, study_layers
 from eval.directions.record import record_of
 from eval.directions.studied import open_studied
 from eval.directions.words import summary
@@ -64,9 +64,7 @@ class Analysed:
     """As directions.json holds it."""
 
 
-def analyse_directions(
-    config: AnalyseConfig, on_layer: OnLayer = lambda done, total: None
-) -> Analysed:
+def analyse_directions(config: AnalyseConfig, watch: StudyWatch | None = None) -> Analysed:
     """Write directions.json and the figures, into a folder that is made for them."""
     if config.null_draws < 2:
         raise ConfigError(f"--null-draws is {config.null_draws}; possible: 2 and more.")
@@ -75,8 +73,9 @@ def analyse_directions(
         raise ConfigError(f"two runs have one name ({', '.join(names)}); give each run once.")
     opened = open_studied(config.full, config.runs)
     drawn = _layer_to_draw(config.layer, list(opened.weights))
-    spectrum, studied = study_layers(opened, config.workspace, config.null_draws, on_layer)
-    record = record_of(opened.full, spectrum, studied, drawn, config.null_draws)
+    draws = config.null_draws
+    spectrum, studied = study_layers(opened, config.workspace, drawn, draws, watch or StudyWatch())
+    record = record_of(opened.full, spectrum, studied, draws)
     out = config.out or config.workspace / "directions" / names[0]
     record["figures"] = draw_all(record, out)
     write_json(out / "directions.json", record)

@@ -1,15 +1,17 @@
 """All studies over all layers, one layer at a time: the directions of one weight are held at once.
 
-Decompositions are kept in the workspace, so whoever is stopped goes on where the time went.
+With a place for them, finished layers are kept, so whoever was stopped goes on with the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+from torch import Tensor
 from tqdm import tqdm
 
 from eval.directions.core import Core, core_of
@@ -24,7 +26,7 @@ from eval.directions.studied import (
 )
 from eval.directions.studies import (
     Capture,
-    ChangeRates,
+    Expected,
     Launched,
     RandomChanges,
     rates_by_step,
@@ -32,10 +34,21 @@ from eval.directions.studies import (
     study_change_rates,
     study_launched,
 )
+from eval.directions.summary import drawn_json, layer_json
+from eval.kept import KeptRows
 from trainer.adapters.decomposition import DecompositionService
 
-OnLayer = Callable[[int, int], object]
-"""Layers done, layers in all."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyWatch:
+    """How a caller looks at the studies, and goes on with those that were stopped."""
+
+    on_layer: Callable[[int, int], object] = lambda done, total: None
+    """Layers done, found to be done included, and layers in all. What it raises ends the work."""
+    kept: Path | None = None
+    """File for finished layers. It must be of the same runs, as they are now."""
 
 
 @dataclass(frozen=True)
@@ -60,32 +73,38 @@ class Studied:
         return settings_of(self.run.config, self.launch_step)
 
 
+@dataclass(frozen=True)
+class Spectrum:
+    """Where the TSDs of the full fine-tuning lie, as numbers."""
+
+    layers: dict[str, Row]
+    """By module path."""
+    drawn: Row
+    """Every rate of the layer that is drawn."""
+
+
 def study_layers(
-    opened: Opened, workspace: Path, draws: int, on_layer: OnLayer
-) -> tuple[dict[str, ChangeRates], list[Studied]]:
-    """The change rates of W* - W by module path, and what was found of each run."""
-    spectrum: dict[str, ChangeRates] = {}
-    studied = [Studied(run) for run in opened.runs]
+    opened: Opened, workspace: Path, drawn: str, draws: int, watch: StudyWatch
+) -> tuple[Spectrum, list[Studied]]:
+    """The TSDs of W* - W, and what was found of each run."""
+    kept = KeptRows(watch.kept)
+    missing = {p: weight for p, weight in opened.weights.items() if kept.get(p) is None}
+    done, total = len(opened.weights) - len(missing), len(opened.weights)
+    for found in range(done):
+        watch.on_layer(found + 1, total)
     tuned = {
-        id(run): read_tuned(run, list(opened.weights))
-        for run in opened.runs
+        place: read_tuned(run, list(missing))
+        for place, run in enumerate(opened.runs)
         if isinstance(run, FullRun)
     }
-    for path, core in _cores(opened.weights, workspace):
-        change = opened.tuned[path].double() - core.weight
-        spectrum[path] = study_change_rates(core, change, path, draws)
-        randomly = cache(partial(RandomChanges, core, path=path, draws=draws))
-        for each in studied:
-            if isinstance(each.run, AdapterRun):
-                _study_adapter(each, each.run, path, core, spectrum[path].tsds, randomly)
-            else:
-                change = tuned[id(each.run)][path].double() - core.weight
-                rates = {each.run.step: core.rates_of(change)}
-                each.captures[path] = study_capture(
-                    core, spectrum[path].tsds, rates, spectrum[path].null_ltsds
-                )
-        on_layer(len(spectrum), len(opened.weights))
-    return spectrum, studied
+    for path, core in _cores(missing, workspace):
+        others = {place: weights[path] for place, weights in tuned.items()}
+        kept.add(path, _study_layer(opened, others, path, core, draws, path == drawn))
+        done += 1
+        watch.on_layer(done, total)
+    rows: dict[str, Row] = {path: kept.get(path) for path in opened.weights}
+    spectrum = Spectrum({p: row["spectrum"] for p, row in rows.items()}, rows[drawn]["drawn"])
+    return spectrum, [_studied(run, place, rows) for place, run in enumerate(opened.runs)]
 
 
 def _cores(weights: Tensors, workspace: Path) -> Iterator[tuple[str, Core]]:
@@ -95,22 +114,70 @@ def _cores(weights: Tensors, workspace: Path) -> Iterator[tuple[str, Core]]:
             yield path, core_of(weight, service.result(path))
 
 
+def _study_layer(
+    opened: Opened,
+    others: Mapping[int, Tensor],
+    path: str,
+    core: Core,
+    draws: int,
+    drawn: bool,
+) -> Row:
+    """One layer of all runs, as JSON has it."""
+    change = opened.tuned[path].double() - core.weight
+    asked = study_change_rates(core, change, path, draws)
+    randomly = cache(partial(RandomChanges, core, path=path, draws=draws))
+    runs = []
+    for place, run in enumerate(opened.runs):
+        if isinstance(run, AdapterRun):
+            runs.append(_study_adapter(run, path, core, asked.tsds, randomly))
+        else:
+            rates = {run.step: core.rates_of(others[place].double() - core.weight)}
+            capture = study_capture(core, asked.tsds, rates, asked.null_ltsds)
+            runs.append({"capture": asdict(capture), "launched": None})
+    return {
+        "spectrum": layer_json(asked),
+        "drawn": drawn_json(path, asked) if drawn else None,
+        "runs": runs,
+    }
+
+
 def _study_adapter(
-    each: Studied,
     run: AdapterRun,
     path: str,
     core: Core,
     tsds: tuple[int, ...],
     randomly: Callable[[int], RandomChanges],
-) -> None:
-    """Study one layer of one run, if it adapts it."""
+) -> Row | None:
+    """One layer of one adapter; None where it does not adapt it."""
     if path not in run.checkpoints[run.native.step]:
-        return
+        return None
     adapter = run.native.config
     by_step = {step: layers[path] for step, layers in run.checkpoints.items()}
     random = randomly(adapter.initial_rank)
     rates = rates_by_step(core, by_step, adapter)
-    each.captures[path] = study_capture(core, tsds, rates, random.chosen)
+    capture = study_capture(core, tsds, rates, random.chosen)
     launched = study_launched(core, tsds, by_step[run.native.step], adapter, random)
-    if launched is not None:
-        each.launched[path] = launched
+    return {"capture": asdict(capture), "launched": launched and asdict(launched)}
+
+
+def _studied(run: StudiedRun, place: int, rows: Mapping[str, Row]) -> Studied:
+    """The studies of one run, from rows that may have been on disk."""
+    found = {path: row["runs"][place] for path, row in rows.items() if row["runs"][place]}
+    return Studied(
+        run,
+        {path: _capture(row["capture"]) for path, row in found.items()},
+        {path: _launched(row["launched"]) for path, row in found.items() if row["launched"]},
+    )
+
+
+def _capture(row: Row) -> Capture:
+    steps, precision, recall = (tuple(row[name]) for name in ("steps", "precision", "recall"))
+    return Capture(steps, precision, recall, _expected(row["expected"]))
+
+
+def _launched(row: Row) -> Launched:
+    return Launched(row["alignment"], row["amplification"], _expected(row["expected"]))
+
+
+def _expected(row: Row) -> Expected:
+    return Expected(tuple(row["draws"]), row["chance"])

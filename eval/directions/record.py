@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from eval.directions.ablation import ablations
-from eval.directions.layer_by_layer import Studied
+from eval.directions.layer_by_layer import Spectrum, Studied
 from eval.directions.pooled import pools
 from eval.directions.studied import AdapterRun, FullRun
-from eval.directions.studies import ChangeRates
 from eval.directions.summary import capture_json, launched_json, spectrum_json
 from eval.directions.written import losses, score_of_run
 from trainer.text_config import GlueConfig, LLMConfig
@@ -20,9 +19,8 @@ FORMAT = 2
 
 def record_of(
     full: FullRun,
-    spectrum: Mapping[str, ChangeRates],
+    spectrum: Spectrum,
     studied: Sequence[Studied],
-    drawn: str,
     draws: int,
 ) -> dict[str, Any]:
     """All but the list of figures."""
@@ -42,7 +40,7 @@ def record_of(
         "task": _task(full.config),
         "full": full.run.path.resolve().name,
         "null_draws": draws,
-        "change_rates": spectrum_json(spectrum, drawn),
+        "change_rates": spectrum_json(spectrum.layers, spectrum.drawn),
         "methods": {name: _method(pool) for name, pool in members.items()},
         "ablations": ablations(scores),
     }

@@ -47,25 +47,28 @@ def tail_share(rates: Tensor, count: int) -> float:
     return float((highest_change_rates(rates, count) >= first).double().mean())
 
 
-def spectrum_json(layers: Mapping[str, ChangeRates], drawn: str) -> dict[str, Any]:
-    """Where the TSDs of the full fine-tuning lie, and every rate of the layer that is drawn."""
-    rows = {}
-    for path, study in layers.items():
-        count = len(study.tsds)
-        rows[path] = {
-            "directions": len(study.rates),
-            "tsds": study.tsds,
-            "change_rates": study.rates[list(study.tsds)].tolist(),
-            "in_last_tenth": tail_share(study.rates, count),
-            "in_last_tenth_null": float(np.mean([tail_share(row, count) for row in study.null])),
-        }
-    names = ("in_last_tenth", "in_last_tenth_null")
-    rates, null = layers[drawn].rates.tolist(), layers[drawn].null.tolist()
+def layer_json(study: ChangeRates) -> dict[str, Any]:
+    """Where the TSDs of one layer lie."""
+    count = len(study.tsds)
     return {
-        **{name: float(np.mean([row[name] for row in rows.values()])) for name in names},
-        "drawn": {"layer": drawn, "rates": rates, "null": null},
-        "layers": rows,
+        "directions": len(study.rates),
+        "tsds": study.tsds,
+        "change_rates": study.rates[list(study.tsds)].tolist(),
+        "in_last_tenth": tail_share(study.rates, count),
+        "in_last_tenth_null": float(np.mean([tail_share(row, count) for row in study.null])),
     }
+
+
+def drawn_json(path: str, study: ChangeRates) -> dict[str, Any]:
+    """Every rate of a layer, and of the random changes beside it."""
+    return {"layer": path, "rates": study.rates.tolist(), "null": study.null.tolist()}
+
+
+def spectrum_json(layers: Mapping[str, dict[str, Any]], drawn: dict[str, Any]) -> dict[str, Any]:
+    """Where the TSDs of the full fine-tuning lie: the layers, and their means."""
+    names = ("in_last_tenth", "in_last_tenth_null")
+    means = {name: float(np.mean([row[name] for row in layers.values()])) for name in names}
+    return {**means, "drawn": drawn, "layers": dict(layers)}
 
 
 def capture_json(seeds: Sequence[Mapping[str, Capture]]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """A directions job: the studies of some runs on text, as studies/ in the job's own folder.
 
-What takes long, the decomposition of each weight, is kept in the workspace: another attempt finds
-those of the layers that are through, and goes on with the next.
+Finished layers are kept in the job's folder: another attempt finds them, and goes on with the next.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from app.directions import STUDIES
@@ -14,18 +16,20 @@ from app.jobs.programs.folder import JobFolder
 from app.jobs.programs.stopping import Stop
 from app.requests import DirectionsRequest
 from eval.analyse_directions import AnalyseConfig, analyse_directions
+from eval.directions.layer_by_layer import StudyWatch
+from trainer.text_run import TextRun
 
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(DirectionsRequest, job.request)
     job.progress(0, 0, "load")
-    folder = job.path / STUDIES
-    unfinished = folder.with_name(f".{STUDIES}")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    runs = [job.workspace.run(name) for name in (request.full, *sorted(request.runs))]
+    begun = job.path / f"begun-{_stamp(runs)}"
+    made = begun / STUDIES
     config = AnalyseConfig(
-        job.workspace.run(request.full),
-        tuple(job.workspace.run(name) for name in sorted(request.runs)),
-        out=unfinished,
+        runs[0],
+        tuple(runs[1:]),
+        out=made,
         layer=request.layer,
         null_draws=request.null_draws,
         workspace=job.workspace.root,
@@ -35,11 +39,19 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
         job.progress(done, total, "study")
         job.keep(1)
 
-    try:
-        analyse_directions(config, on_layer)
-        job.confirm()
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    analyse_directions(config, StudyWatch(on_layer, begun / "layers.jsonl"))
+    job.confirm()
+    shutil.rmtree(job.path / STUDIES, ignore_errors=True)
+    made.rename(job.path / STUDIES)
+    shutil.rmtree(begun)
     return {"studies": STUDIES}
+
+
+def _stamp(runs: Sequence[Path]) -> str:
+    """Of what was trained, as it is now: a name may have become another run's since."""
+    stamps = []
+    for run in map(TextRun, runs):
+        run.require_finished()
+        file = run.native.stat()
+        stamps.append((file.st_size, file.st_mtime_ns))
+    return hashlib.sha256(f"{stamps}".encode()).hexdigest()[:12]

@@ -59,26 +59,34 @@ def begun(start: Any, desk: Any, told: Any) -> tuple[Path, subprocess.Popen[byte
     return folder, process
 
 
-def test_an_attempt_after_a_killed_one_comes_further_and_finishes(
+def test_an_attempt_after_a_killed_one_goes_on_with_the_next_layer(
     desk: Any, runs: None, start: Callable[..., Any], told: Any
 ) -> None:
     folder, process = begun(start, desk, told)
     process.kill()
     process.wait()
     first = [row["step"] for row in told(folder, "kept")]
-    assert not (folder / "studies").exists()
+    assert not (folder / "studies").exists() and len(first) < LAYERS
+    [layers] = folder.glob("begun-*/layers.jsonl")
+    kept = layers.read_text().splitlines()
+    [name, row] = json.loads(kept[1])
+    marked = json.dumps([name, {**row, "spectrum": {**row["spectrum"], "in_last_tenth": 7.0}}])
+    layers.write_text("\n".join([kept[0], marked, *kept[2:]]))
     desk.done(folder)
     both = [row["step"] for row in told(folder, "kept")]
-    assert both == [*first, *range(1, LAYERS + 1)] and len(first) < LAYERS
+    assert both == [*first, *range(1, LAYERS + 1)]
+    found = json.loads((folder / "studies" / "directions.json").read_text())
+    assert found["change_rates"]["layers"][name]["in_last_tenth"] == 7.0  # not studied again
+    assert not list(folder.glob("begun-*"))
 
 
-def test_a_cancelled_job_stops_at_once_and_leaves_nothing_half_made(
+def test_a_cancelled_job_stops_at_once_and_publishes_nothing(
     desk: Any, runs: None, start: Callable[..., Any], told: Any
 ) -> None:
     folder, process = begun(start, desk, told)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == Exit.STOPPED
-    assert [path.name for path in folder.iterdir() if "studies" in path.name] == []
+    assert not (folder / "studies").exists() and not (folder / "result.json").exists()
 
 
 def test_another_precision_of_the_base_is_refused_in_words(

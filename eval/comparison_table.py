@@ -66,11 +66,19 @@ def _cell(settings: Recipe) -> Row | None:
         "run": run.path.name,
         "seed": settings.optim.seed,
         "scores": scores,
+        "items": _items(json.loads(run.scores.read_text("utf-8"))),
         "parameters": status["parameters"],
         "head_parameters": status["head_parameters"],
         "seconds": round(sum(row["seconds"] for row in steps), 1),
         "memory_gib": max(row["memory_gib"] for row in steps),
     }
+
+
+def _items(scores: Row) -> int:
+    """How many answers a measure is of; of the first set, where there are several."""
+    rows: dict[str, Row] = scores["sets"] if "sets" in scores else scores["scores"]
+    found: int = next(iter(rows.values()))["n"]
+    return found
 
 
 def _read(settings: Recipe, name: str) -> Row | None:

@@ -77,6 +77,7 @@ def _fields() -> list[Any]:
     with gr.Row():
         seeds = gr.Textbox("0 1 2", label=say("methods.seeds"), min_width=90)
         steps = gr.Number(300, precision=0, label=say("methods.steps"), min_width=90)
+    with gr.Row():
         batch = gr.Number(32, precision=0, label=say("language.batch"), min_width=90)
         rank = gr.Number(8, precision=0, label=say("language.rank"), min_width=90)
     rates = gr.Textbox(label=say("language.rates"), info=say("language.rates_info"))
@@ -121,7 +122,8 @@ def comparison_page(studio: Studio, comparison_id: str | None) -> Markup:
     found = studio.texts.comparison(comparison_id)
     done = [row for row in found["methods"] if row.get("cells")]
     failed = {(cell["method"], cell["seed"]) for cell in found["failed"]}
-    waiting = [f"{row['method']} {seed}" for row in found["methods"] for seed in row["open"]
+    waiting = [f"{_method(row['method'])} {seed}"
+               for row in found["methods"] for seed in row["open"]
                if (row["method"], seed) not in failed]  # fmt: skip
     notes = [note(say("language.cell_failed", **cell), "warning") for cell in found["failed"]]
     if waiting:

@@ -1,5 +1,6 @@
 """Do subjects use directions of their own? `python -m eval.compare_subjects RUN RUN [RUN ...]`.
 
+Runs on photos have their subject, runs on text their task: a base's subjects or its tasks compare.
 Writes overlap.json, heatmap.png and a page of Fig. 9 for some layers, with the null beside: the
 same overlap for random changes of the same weights ("Task-Specific Directions", Section 6.3).
 """
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from typing import Any
 import tyro
 from torch import Tensor
 
+from eval.compared_runs import ComparedRun, names_of, open_compared
 from eval.heatmap import Beside, Panel, draw_grids, draw_heatmap
 from eval.kept import KeptRows
 from eval.null_overlap import Yardsticks, measure_null
@@ -33,15 +34,13 @@ from eval.tsd_overlap import (
     read_directions,
     require_comparable,
 )
-from trainer.adapters.attach import find_targets
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.decomposition import DecompositionService
 from trainer.adapters.weights import base_fingerprint
 from trainer.command_line import run_command
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json
-from trainer.run import WORKSPACE, Run, open_run
-from trainer.sdxl.load import load_sdxl
+from trainer.run import WORKSPACE
 
 FORMAT = 1
 PAGES = 4  # layers drawn unless told otherwise: the paper shows two
@@ -81,8 +80,10 @@ def compare_subjects(config: CompareConfig, watch: CompareWatch | None = None) -
     watch = watch or CompareWatch()
     if config.null_draws == 1 or config.null_draws < 0:
         raise ConfigError(f"--null-draws is {config.null_draws}; possible: 0, or 2 and more.")
-    runs = [open_run(path) for path in config.runs]
-    read = [read_directions(run, name) for run, name in zip(runs, _names(runs), strict=True)]
+    runs = [open_compared(path) for path in config.runs]
+    read = [
+        read_directions(run.folder, name) for run, name in zip(runs, names_of(runs), strict=True)
+    ]
     subjects = [directions for directions, _ in read]
     require_comparable(subjects)
     layers, count = common_layers(subjects), common_count(subjects)
@@ -109,18 +110,8 @@ def compare_subjects(config: CompareConfig, watch: CompareWatch | None = None) -
     return out
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The subjects' names; where one occurs twice, the runs' names."""
-    names = [run.read_subject().name for run in runs]
-    counts = Counter(names)
-    return [
-        name if counts[name] == 1 else run.path.resolve().name
-        for name, run in zip(names, runs, strict=True)
-    ]
-
-
-def _default_folder(config: CompareConfig, runs: Sequence[Run]) -> Path:
-    joined = "--".join(run.path.resolve().name for run in runs)
+def _default_folder(config: CompareConfig, runs: Sequence[ComparedRun]) -> Path:
+    joined = "--".join(run.name for run in runs)
     return config.workspace / "comparisons" / joined[:120]
 
 
@@ -145,7 +136,7 @@ def _is_called(path: str, name: str) -> bool:
 
 def _null(
     config: CompareConfig,
-    runs: Sequence[Run],
+    runs: Sequence[ComparedRun],
     configs: Sequence[AdapterConfig],
     fingerprint: str,
     layers: list[str],
@@ -164,13 +155,12 @@ def _null(
         )
 
 
-def _base_weights(run: Run, adapter: AdapterConfig, fingerprint: str) -> dict[str, Tensor]:
+def _base_weights(run: ComparedRun, adapter: AdapterConfig, fingerprint: str) -> dict[str, Tensor]:
     """The frozen weights the runs stand on, checked by their fingerprint."""
-    trained = run.read_config()
-    linears = find_targets(load_sdxl(trained.base, trained.model).unet, adapter.target_modules)
+    linears = run.linears(adapter)
     if base_fingerprint(linears) != fingerprint:
         raise ArtifactError(
-            f"base {trained.base} is not here as the runs had it (other weights, or another "
+            f"base {run.base} is not here as the runs had it (other weights, or another "
             "precision: `--model.precision auto` means bf16 on a GPU and fp32 without), so there "
             "is no null to compare with. `--null-draws 0` compares without one."
         )
@@ -178,7 +168,7 @@ def _base_weights(run: Run, adapter: AdapterConfig, fingerprint: str) -> dict[st
 
 
 def _json(
-    runs: Sequence[Run],
+    runs: Sequence[ComparedRun],
     subjects: Sequence[LaunchedDirections],
     layers: list[str],
     count: int,
@@ -188,10 +178,10 @@ def _json(
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "subjects": [
-            {"name": subject.name, "run": run.path.resolve().name}
+            {"name": subject.name, "run": run.name}
             for run, subject in zip(runs, subjects, strict=True)
         ],
-        "base": runs[0].read_config().base,
+        "base": runs[0].base,
         "base_fingerprint": subjects[0].base_fingerprint,
         "num_directions": count,
         "matrix": overlap_matrix(subjects, layers, count).tolist(),
@@ -220,7 +210,7 @@ def _draw_matrix(
         [subject.name for subject in subjects],
         "Shared task-specific directions",
         f"share of the first {count} launched directions, mean over {len(layers)} layers",
-        [Beside("these subjects", float(pair_values(matrix).mean()), "mean over pairs"),
+        [Beside("these runs", float(pair_values(matrix).mean()), "mean over pairs"),
          *_yardsticks(null)],
     )  # fmt: skip
 

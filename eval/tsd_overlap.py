@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trainer.adapters.checkpoint import NativeFile, read_native
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ArtifactError, ConfigError
-from trainer.run import Run
+from trainer.run import RunFolder
 
 Matrix = NDArray[np.float64]
 Grid = NDArray[np.bool_]
@@ -33,7 +33,7 @@ class LaunchedDirections:
     """By module path; a layer that launch left plain is absent."""
 
 
-def read_directions(run: Run, name: str) -> tuple[LaunchedDirections, AdapterConfig]:
+def read_directions(run: RunFolder, name: str) -> tuple[LaunchedDirections, AdapterConfig]:
     """The LTSDs of a run, and how they were found; ArtifactError where it has none."""
     native = read_native(run.native)
     if not native.config.chosen:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from eval.compare_subjects import CompareConfig, CompareWatch, compare_subjects, main
+from tests.text_bases import glue_recipe
+from trainer import glue
+from trainer.adapters.checkpoint import read_native
+from trainer.data.glue import DEMO_FOLDER
 from trainer.errors import ArtifactError, ConfigError
 from trainer.run import Run
+from trainer.text_run import TextRun
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +106,35 @@ def test_without_the_base_that_was_trained_on_there_is_no_null(
     with pytest.raises(ArtifactError, match="--null-draws 0"):
         compare_subjects(CompareConfig((teapot.path, dog.path), tmp_path, workspace=tmp_path))
     assert not (tmp_path / "overlap.json").exists()
+
+
+def test_two_tasks_of_one_language_base_compare_as_two_subjects_do(
+    bert: Path, tmp_path: Path
+) -> None:
+    recipe = glue_recipe(bert, tmp_path)
+    dash = replace(recipe, adapter=replace(recipe.adapter, method="lora-dash"))
+    runs = [
+        glue.train(dash).path,
+        glue.train(replace(dash, task="sst2", data=str(DEMO_FOLDER))).path,
+    ]
+    folder = compare_subjects(CompareConfig(tuple(runs), null_draws=2, workspace=tmp_path))
+    found = json.loads((folder / "overlap.json").read_text("utf-8"))
+    assert [subject["name"] for subject in found["subjects"]] == ["demo", "sst2"]
+    assert len(found["layers"]) == 12 and found["null"]["random"]["draws"] == 2
+    kept = [read_native(TextRun(path).native).layers() for path in runs]
+    path, layer = next(iter(found["layers"].items()))
+    shared = set.intersection(*(set(each[path]["direction_index"].tolist()) for each in kept))
+    assert layer["matrix"][0][1] == pytest.approx(len(shared) / 3)
+
+
+def test_a_full_fine_tuning_and_photos_beside_text_are_refused(
+    bert: Path, teapot: Run, tmp_path: Path
+) -> None:
+    recipe = glue_recipe(bert, tmp_path)
+    full = TextRun(tmp_path / "full")
+    full.write_config(replace(recipe, instead="full"))
+    with pytest.raises(ArtifactError, match="method full launches no directions"):
+        compare_subjects(CompareConfig((full.path, teapot.path), tmp_path))
+    text = glue.train(recipe)
+    with pytest.raises(ConfigError, match="different frozen weights"):
+        compare_subjects(CompareConfig((text.path, teapot.path), tmp_path))

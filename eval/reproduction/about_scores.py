@@ -12,7 +12,7 @@ COMMONSENSE = {
     "arc-c": ("ARC-Challenge", "ARC-Challenge"),
     "obqa": ("OpenBookQA", "openbookqa"),
 }
-"""Sets that were run here, by the names of the paper: as printed, and as their folders are called."""
+"""Sets that were run here, by name: as printed, and as their folders are called."""
 METHODS = "lora dora pissa lora-dash lora-init lora-tsd lora-restart"
 SMALL_TEXT = (
     "The paper's models were not at hand. What runs on two CPU cores is far smaller and trained "

@@ -1,0 +1,125 @@
+"""The page of texts: what its form asks for, and how scores and tables read."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from app.studio import Studio
+from app.tabs.fields import shown
+from app.tabs.language_form import TextForm, preset_for, set_label
+from app.tabs.language_methods import comparison_page
+from app.tabs.language_scores import score_page
+from app.text_requests import TextMethodsRequest, TextTrainRequest
+from app.text_training import preset_of
+from app.text_views import TextSetView
+from app.views import Upload
+from trainer.errors import ConfigError
+from trainer.files import write_json
+from trainer.text_config import GlueConfig
+from trainer.text_run import TextRun
+
+ROWS = "sentence\tlabel\nGood.\t1\nBad.\t0\n"
+
+
+@pytest.fixture
+def form(studio: Studio) -> TextForm:
+    async def build() -> TextForm:
+        with gr.Blocks():
+            return TextForm(studio)
+
+    return asyncio.run(build())
+
+
+def filled(form: TextForm, data: str, method: str = "lora-tsd", **fields: Any) -> list[Any]:
+    """The form as it stands for a set's demo recipe, with some fields changed."""
+    start = preset_of(form.studio.texts.set(data), "demo")
+    values = [
+        fields.get(setting.name, shown(setting, setting.of(start)) if _has(start, setting) else "")
+        for setting in form.settings
+    ]
+    return [data, None, "demo", method, True, *values]
+
+
+def _has(config: Any, setting: Any) -> bool:
+    return hasattr(config, setting.section or setting.name)
+
+
+@pytest.mark.parametrize("data", ["glue-demo", "commonsense-demo"])
+def test_an_untouched_form_asks_for_nothing_but_the_preset(form: TextForm, data: str) -> None:
+    assert form.request(filled(form, data)) == TextTrainRequest(data)
+
+
+def test_a_method_is_the_adapter_s_or_stands_in_its_place(form: TextForm) -> None:
+    ours, theirs = (form.request(filled(form, "glue-demo", name)) for name in ("lora", "dora"))
+    assert ours.settings == {"adapter": {"method": "lora"}} and ours.instead is None
+    assert theirs.settings == {} and theirs.instead == "dora"
+
+
+def test_what_is_typed_under_advanced_goes_where_config_json_has_it(form: TextForm) -> None:
+    values = filled(form, "commonsense-demo", max_length=64, style="labels", steps="7")
+    asked = form.request(values).settings
+    assert asked == {"max_length": 64, "style": "labels", "optim": {"steps": 7}}
+    view, _, settings = form.settings_of_demo(values)
+    assert (view.id, settings) == ("commonsense-demo", asked)
+
+
+def test_every_setting_of_a_sentence_task_is_in_the_form(form: TextForm) -> None:
+    own = {field.name for field in dataclasses.fields(GlueConfig())}
+    shown_there = {setting.section or setting.name for setting in form.settings}
+    elsewhere = {"base", "data", "run", "workspace", "instead", "task"}
+    assert own - elsewhere <= shown_there and not shown_there & elsewhere
+
+
+def test_no_texts_chosen_is_said(form: TextForm) -> None:
+    with pytest.raises(ConfigError, match="Choose texts first"):
+        form.request([None, *filled(form, "glue-demo")[1:]])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "base", "preset"),
+    [
+        ("glue", "minilm", "demo"),
+        ("glue", "microsoft/deberta-v3-large", "deberta-v3-large-r2"),
+        ("llm", "meta-llama/Meta-Llama-3-8B", "llama3-8b-r16"),
+        ("llm", "bases/mine", "demo"),
+    ],
+)
+def test_a_base_has_its_own_recipe_of_the_paper(recipe: Any, base: str, preset: str) -> None:
+    assert preset_for(recipe, base) == preset
+
+
+def test_a_set_tells_what_is_in_it(studio: Studio) -> None:
+    mine = studio.texts.create_set("Mine", "sst2", Upload("x", ROWS.encode()))
+    assert set_label(mine) == "Mine · SST-2, 2 rows"
+    assert set_label(studio.texts.set("glue-demo")) == "Praise and blame · 200 rows"
+    to_score = TextSetView("a", "A", "llm", None, "uploaded", 0, 9)
+    assert set_label(to_score) == "A · instructions, 9 rows to score"
+
+
+def test_scores_stand_with_n_and_interval_and_answers_as_text(studio: Studio) -> None:
+    run = TextRun(studio.workspace.run("mine-1"))
+    run.write_config(GlueConfig(task="demo"))
+    score = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 4}
+    write_json(run.scores, {"scores": {"accuracy": score}})
+    rows = [{"texts": ["<b>Good.</b>"], "label": "1", "prediction": "1", "outputs": [0, 1]}]
+    run.predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page = score_page(studio, "mine-1")
+    for words in ("Accuracy", ">4<", "50.0", "25.0 … 75.0", "&lt;b&gt;Good", "✓ 1"):
+        assert words in page
+    assert "api/text-runs/mine-1/scores/own/predictions.jsonl" in page
+
+
+def test_a_table_names_what_is_to_come_and_what_failed(studio: Studio) -> None:
+    asked = TextMethodsRequest("glue-demo", ("lora", "lora-dash:bottom"), (0, 1), steps=10)
+    first, *_ = studio.texts.compare_methods(asked)
+    page = comparison_page(studio, first.group)
+    assert "Still to come: LoRA 0, LoRA 1, LoRA-Dash, bottom 0, LoRA-Dash, bottom 1" in page
+    studio.cancel(first.id)
+    page = comparison_page(studio, first.group)
+    assert "lora, seed 0: cancelled" in page and "Still to come: LoRA 1, LoRA-Dash" in page

@@ -37,13 +37,12 @@ def resolve_text_base(workspace: Workspace, base: str, recipe: Recipe) -> str:
             "To use a model of your own, put its folder (config.json, tokenizer, .safetensors) "
             "into the workspace's bases/."
         )
+    return place_of(workspace, base)
+
+
+def place_of(workspace: Workspace, base: str) -> str:
+    """The same for an id that was in the list, whether or not it is there still."""
     return str(workspace.root / base) if base.startswith(_OWN) else base
-
-
-def base_id(workspace: Workspace, base: str) -> str:
-    """The id in the list of what a config names: a folder of the workspace by its name."""
-    own = workspace.bases
-    return f"{_OWN}{Path(base).name}" if Path(base).parent == own else base
 
 
 def _packaged() -> Iterator[TextBase]:

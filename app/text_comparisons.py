@@ -1,6 +1,6 @@
 """Methods compared on texts: what was asked, and the table as far as its cells are there. No torch.
 
-comparisons/<id>/asked.json       the request
+comparisons/<id>/asked.json       the request, with what it needs to know of its texts
 comparisons/<id>/settings.json    values of every cell beyond it
 comparisons/<id>/cells, choosing  what the jobs fill (eval.comparison_cells)
 """
@@ -15,14 +15,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.runs import read_json
-from app.text_bases import resolve_text_base
+from app.text_bases import place_of, resolve_text_base
 from app.text_requests import TextMethodsRequest
 from app.text_sets import TextSets
 from app.text_training import check_settings, require_rows
 from app.workspace import Workspace
 from eval.comparison_config import COMMONSENSE, ComparisonConfig
 from eval.comparison_table import row_of
-from trainer.errors import ArtifactError, ConfigError
+from trainer.errors import ArtifactError, ConfigError, UserError
 from trainer.files import write_json
 
 MOST_CELLS = 100
@@ -48,7 +48,14 @@ class TextComparisons:
         """The newest first."""
         files = self._workspace.comparisons.glob("*/asked.json")
         newest_first = sorted(files, key=lambda file: -file.stat().st_mtime)
-        return [self.get(file.parent.name) for file in newest_first]
+        return [found for file in newest_first if (found := self._or_none(file.parent.name))]
+
+    def _or_none(self, comparison_id: str) -> Comparison | None:
+        """None for a folder that is damaged or going away: one must not hide the others."""
+        try:
+            return self.get(comparison_id)
+        except (UserError, ValueError, LookupError):
+            return None
 
     def get(self, comparison_id: str) -> Comparison:
         """One comparison; ArtifactError where there is none."""
@@ -57,8 +64,9 @@ class TextComparisons:
             raise ArtifactError(
                 f"There is no comparison {comparison_id!r} of methods on texts. Start one."
             )
-        request = TypeAdapter(TextMethodsRequest).validate_python(values)
-        return Comparison(comparison_id, request, self._config(comparison_id, request))
+        request = TypeAdapter(TextMethodsRequest).validate_python(values["request"])
+        config = self._config(comparison_id, request, values["task"], values["uploaded"])
+        return Comparison(comparison_id, request, config)
 
     def start(self, request: TextMethodsRequest) -> Comparison:
         """Write down what is asked, once it is known to be possible."""
@@ -66,15 +74,19 @@ class TextComparisons:
         view = TextSets(self._workspace).get(request.data)
         require_rows(view, "train")
         require_rows(view, "test")
+        if request.base is not None:
+            resolve_text_base(self._workspace, request.base, view.recipe)
+        uploaded = view.source == "uploaded"
         comparison_id = secrets.token_hex(6)
         folder = self._workspace.comparison(comparison_id)
         folder.mkdir()
         try:
             write_json(folder / "settings.json", request.settings)
-            config = self._config(comparison_id, request)
+            config = self._config(comparison_id, request, view.task, uploaded)
             config.validate()
             _check_cells(config)
-            write_json(folder / "asked.json", dataclasses.asdict(request))
+            asked = {"request": dataclasses.asdict(request), "task": view.task}
+            write_json(folder / "asked.json", {**asked, "uploaded": uploaded})
         except BaseException:
             shutil.rmtree(folder)
             raise
@@ -90,20 +102,21 @@ class TextComparisons:
         self.get(comparison_id)
         shutil.rmtree(self._workspace.comparison(comparison_id))
 
-    def _config(self, comparison_id: str, request: TextMethodsRequest) -> ComparisonConfig:
-        sets, folder = TextSets(self._workspace), self._workspace.comparison(comparison_id)
-        view = sets.get(request.data)
-        base = request.base
+    def _config(
+        self, comparison_id: str, request: TextMethodsRequest, task: str | None, uploaded: bool
+    ) -> ComparisonConfig:
+        """Looks nothing up: a table can be read when its texts or its base are long gone."""
+        folder, base = self._workspace.comparison(comparison_id), request.base
         return ComparisonConfig(
-            task=view.task or COMMONSENSE,
+            task=task or COMMONSENSE,
             methods=request.methods,
             seeds=request.seeds,
             rates=request.rates,
             steps=request.steps,
             batch_size=request.batch_size,
             rank=request.rank,
-            base=resolve_text_base(self._workspace, base, view.recipe) if base else None,
-            data=sets.data_of(view),
+            base=place_of(self._workspace, base) if base else None,
+            data=str(self._workspace.text_set(request.data)) if uploaded else None,
             examples=request.examples,
             test_items=request.test_items,
             config=folder / "settings.json",

@@ -31,10 +31,11 @@ class TextScores:
     """What the scorer wrote (eval.score_glue, eval.score_commonsense)."""
 
 
-def own_set(workspace: Workspace, config: GlueConfig | LLMConfig) -> str:
-    """Id of the set that a run of this workspace was trained on."""
+def own_set(workspace: Workspace, config: GlueConfig | LLMConfig) -> str | None:
+    """Id of the set that a run was trained on; None for data that the command line was given."""
     if config.data is not None:
-        return Path(config.data).name
+        folder = Path(config.data).resolve()
+        return folder.name if folder.parent == workspace.texts.resolve() else None
     if isinstance(config, LLMConfig):
         return ITEMS_DEMO
     hub = {task.name: set_id for set_id, task in HUB_SETS.items()}
@@ -50,7 +51,7 @@ def all_scores(run: TextRun) -> list[TextScores]:
 
 def predictions_file(run: TextRun, scoring: str) -> Path:
     """The answers behind a scoring; only those that are there are known."""
-    known = {scores.id for scores in all_scores(run)}
+    known = [scores.id for scores in all_scores(run)]
     if scoring not in known:
         raise ArtifactError(
             f"The run {run.path.name} has no scores {scoring[:100]!r}; there are: "

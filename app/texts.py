@@ -93,8 +93,8 @@ class Texts:
     def run(self, name: str) -> TextRunView:
         return self._runs.get(name)
 
-    def trained_on(self, name: str) -> str:
-        """Id of the set that a run was trained on."""
+    def trained_on(self, name: str) -> str | None:
+        """Id of the set that a run was trained on; None for data of the command line."""
         return text_scores.own_set(self._workspace, self._runs.open(name).read_config())
 
     def scorable(self, run: str) -> list[TextSetView]:
@@ -107,16 +107,23 @@ class Texts:
             raise ConfigError(f"items: is {request.items}; at least 1 is needed.")
         if self._runs.get(request.run).state != "succeeded":
             raise StateError(f"{request.run} has not finished. Let the training finish first.")
+        self._check_rows(request)
+        title = f"scores · {request.run}"
+        return self._submit(JobKind.TEXT_SCORE, title, request, run=request.run, rerun_of=rerun_of)
+
+    def _check_rows(self, request: TextScoreRequest) -> None:
+        """DataError where the rows to score by are not there, or of another task."""
         own = self.trained_on(request.run)
-        view = self._sets.get(request.data or own)
+        chosen = request.data or own
+        if chosen is None:
+            return
+        view = self._sets.get(chosen)
         text_training.require_rows(view, "test")
         possible = [choice.id for choice in self.scorable(request.run)]
         if view.id not in (own, *possible):
             raise DataError(
                 f"{request.run} cannot be scored by {view.name}; possible: {', '.join(possible)}."
             )
-        title = f"scores · {request.run}"
-        return self._submit(JobKind.TEXT_SCORE, title, request, run=request.run, rerun_of=rerun_of)
 
     def scores(self, run: str) -> list[TextScores]:
         """Every scoring of a run, that of its own set first."""

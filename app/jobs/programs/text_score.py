@@ -50,6 +50,9 @@ def scoring_watch(job: JobFolder) -> ScoreWatch:
 def _rows(job: JobFolder, config: Any, data: str | None) -> Path | None:
     """The file of another set than the run's own; None for its own."""
     sets, own = TextSets(job.workspace), own_set(job.workspace, config)
-    view = sets.get(data or own)
+    chosen = data or own
+    if chosen is None:
+        return None
+    view = sets.get(chosen)
     require_rows(view, "test")
     return None if view.id == own else sets.rows_to_score(view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,34 @@ def test_a_comparison_is_a_group_of_cells_with_a_table(client: TestClient) -> No
     assert other.status_code == 422 and "has no cell lora with seed 7" in other.json()["error"]
     assert client.delete(f"/api/text-comparisons/{group}").status_code == 204
     assert client.get(f"/api/text-comparisons/{group}").status_code == 404
+
+
+def test_a_table_outlives_its_texts_and_a_damaged_one_hides_no_other(
+    client: TestClient, studio: Studio
+) -> None:
+    rows = (DEMO_FOLDER / "dev.tsv").read_bytes()
+    files = {part: ("a.tsv", rows) for part in ("train", "test")}
+    client.post("/api/texts", data={"name": "Mine", "task": "sst2"}, files=files)
+    asked = {"data": "mine", "methods": ["lora"], "seeds": [0], "steps": 10}
+    [job] = client.post("/api/jobs/text-methods", json=asked).json()
+    assert client.delete("/api/texts/mine").status_code == 409
+    client.post(f"/api/jobs/{job['id']}/cancel", json={})
+    assert client.delete("/api/texts/mine").status_code == 204
+    (studio.workspace.comparison("broken")).mkdir()
+    (studio.workspace.comparison("broken") / "asked.json").write_text("{}")
+    assert [row["id"] for row in client.get("/api/text-comparisons").json()] == [job["group"]]
+    table = client.get(f"/api/text-comparisons/{job['group']}").json()
+    assert table["methods"][0]["open"] == [0]
+    again = client.post(f"/api/jobs/{job['id']}/rerun")
+    assert again.status_code == 404 and "no texts 'mine'" in again.json()["error"]
+
+
+def test_a_run_of_the_command_line_is_scored_by_the_rows_it_was_given(
+    client: TestClient, studio: Studio, run: str
+) -> None:
+    config = TextRun(studio.workspace.run(run))
+    config.write_config(replace(config.glue_config(), data="/somewhere/glue"))
+    assert client.post("/api/jobs/text-score", json={"run": run}).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,13 @@ def _cell(row: Record | None) -> Markup:
         amount(row, ".2f"),
         el("small", say("directions.random", low=f"{low:.2f}", high=f"{high:.2f}")),
         el("small", say(f"null_verdict.{stands}"), class_=stands),
+        el("small", _guess(row["smallest"])) if "smallest" in row else None,
         class_="number",
     )
+
+
+def _guess(share: float) -> str:
+    return say("directions.smallest", share=f"{share:.2f}")
 
 
 def _method(name: str, folder: Path, figures: Sequence[Record]) -> Markup:

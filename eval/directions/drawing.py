@@ -1,7 +1,7 @@
 """What the figures have in common: pages, panels, colours, bands, a legend.
 
-What was measured is blue, random changes grey, chance dotted, the launch orange. Knows numbers; not
-what they are of.
+What was measured is blue, random changes grey, chance dotted, a guess violet, the launch orange.
+Knows numbers; not what they are of.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from eval.heatmap import DPI, FAINT, INK
 from trainer.files import whole_file
 
 MEASURED, LAYER, DOT = "#2f78b7", "#c9dcee", "#8fbbe0"
-NULL, LAUNCH = "#9aa1ad", "#d9772b"
+NULL, LAUNCH, GUESS = "#9aa1ad", "#d9772b", "#7a5195"
 PANEL = 3.6  # inches
 NULL_LABEL = "random ΔW: mean, 95 % of draws"
+GUESS_LABEL = "the 8 smallest σ"
 
 
 def page(
@@ -64,6 +65,7 @@ def yardsticks(panel: Any, row: Mapping[str, Any]) -> None:
     panel.axhspan(null["low"], null["high"], color=NULL, alpha=0.25, linewidth=0)
     panel.axhline(null["mean"], color=NULL, linewidth=1.8, label=NULL_LABEL)
     panel.axhline(row["chance"], color=FAINT, linestyle=":", linewidth=1.2, label="chance")
+    panel.axhline(row["smallest"], color=GUESS, linestyle="-.", linewidth=1.4, label=GUESS_LABEL)
 
 
 def column(panel: Any, place: int, row: Mapping[str, Any], form: str) -> None:

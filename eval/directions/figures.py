@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from eval.directions.drawing import (
+    GUESS,
+    GUESS_LABEL,
     LAYER,
     MEASURED,
     NULL,
@@ -71,6 +73,8 @@ def draw_overview(path: Path, methods: Mapping[str, Record]) -> None:
                          label=once(NULL_LABEL, place))  # fmt: skip
             panel.vlines(row["chance"], *extent, color=FAINT, linestyle=":",
                          label=once("chance", place))  # fmt: skip
+            panel.vlines(row["smallest"], *extent, color=GUESS, linestyle="-.",
+                         label=once(GUESS_LABEL, place))  # fmt: skip
             ends = [seed[-1] for seed in row["seeds"]]
             panel.scatter(ends, [place] * len(ends), s=26, color=MEASURED, zorder=3,
                           label=once("a seed", place))  # fmt: skip

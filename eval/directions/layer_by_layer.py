@@ -180,4 +180,4 @@ def _launched(row: Row) -> Launched:
 
 
 def _expected(row: Row) -> Expected:
-    return Expected(tuple(row["draws"]), row["chance"])
+    return Expected(tuple(row["draws"]), row["chance"], row["smallest"])

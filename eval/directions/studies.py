@@ -2,13 +2,14 @@
 
 Each has its null beside, since random changes of one W prefer the same small sigmas: random
 delta_w of the adapter's rank stand in for LoRA's (as in `eval.null_overlap`), and a Gaussian of
-full rank and equal norm for W* - W. Chance is that of a draw without preference.
+full rank and equal norm for W* - W. Chance is that of a draw without preference. And precision and
+recall have those of a guess that needs no training: the directions with the smallest sigmas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -52,6 +53,8 @@ class Expected:
     draws: tuple[Numbers, ...]
     """The same numbers for random changes, a row a draw."""
     chance: Numbers
+    smallest: Numbers = field(default_factory=dict)
+    """The same for the smallest sigmas, where that is a guess of the same kind."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,12 @@ def study_capture(
     found = [_capture(row, tsds) for row in rates.values()]
     usable = len(core.sigma)
     chance = {"precision": min(1, UPPER / usable), "recall": min(1, LTSDS / usable)}
+    smallest = captured(range(usable - 1, usable - 1 - min(LTSDS, usable), -1), tsds)
     return Capture(
         tuple(rates),
         tuple(row["precision"] for row in found),
         tuple(row["recall"] for row in found),
-        Expected(tuple(captured(chosen, tsds) for chosen in at_random), chance),
+        Expected(tuple(captured(chosen, tsds) for chosen in at_random), chance, smallest),
     )
 
 

@@ -82,7 +82,11 @@ def capture_json(seeds: Sequence[Mapping[str, Capture]]) -> dict[str, Any]:
     return {
         "steps": steps,
         **{
-            name: {**_curve(seeds, name, steps), **_held_against(expected, name)}
+            name: {
+                **_curve(seeds, name, steps),
+                **_held_against(expected, name),
+                "smallest": float(np.mean([layer.smallest[name] for layer in expected])),
+            }
             for name in ("precision", "recall")
         },
     }

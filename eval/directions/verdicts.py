@@ -23,7 +23,7 @@ def numbers(method: Record) -> dict[str, dict[str, Any]]:
         ends = {key: row[key] and row[key][-1] for key in ("mean", "sd")}
         seeds = [seed[-1] for seed in row["seeds"]]
         if None not in seeds:
-            held_against = {key: row[key] for key in ("null", "chance")}
+            held_against = {key: row[key] for key in ("null", "chance", "smallest")}
             found[name] = {**ends, "seeds": seeds, **held_against}
     found.update(method.get("alignment", {}))
     if "amplification" in method:

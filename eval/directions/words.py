@@ -26,7 +26,8 @@ def summary(record: Record) -> str:
         lines += [
             "",
             f"  random: 95 % of {record['null_draws']} random changes of the same rank on the same "
-            "weights; ± deviation over seeds",
+            "weights; smallest σ: a",
+            "  guess that needs no training; ± deviation over seeds",
         ]
     for name, ablation in record["ablations"].items():
         lines += ["", *_ablation(name, ablation)]
@@ -36,7 +37,7 @@ def summary(record: Record) -> str:
 def _block(name: str, method: Record) -> list[str]:
     found = numbers(method)
     nulls = [row["null"] for row in found.values()]
-    chances = [row.get("chance") for row in found.values()]
+    guesses = {"chance": "chance", "smallest σ": "smallest"}
     count = len(method["runs"])
     told = f"{name}, {count} {'run' if count == 1 else 'seeds'}"
     return [
@@ -45,7 +46,8 @@ def _block(name: str, method: Record) -> list[str]:
             ("", *(key.replace(" in ", "∩") for key in found)),
             ("found", *(amount(row, ".2f") for row in found.values())),
             ("random", *(f"{null['low']:.2f} to {null['high']:.2f}" for null in nulls)),
-            ("chance", *("" if chance is None else f"{chance:.2f}" for chance in chances)),
+            *((label, *(f"{row[key]:.2f}" if key in row else "" for row in found.values()))
+              for label, key in guesses.items()),
             ("it is", *(verdict(row) for row in found.values())),
         ]),
     ]  # fmt: skip

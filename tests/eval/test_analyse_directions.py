@@ -108,6 +108,10 @@ def test_every_kept_checkpoint_is_asked_and_the_null_stands_beside(
         assert study["mean"] == pytest.approx(by_layer.mean(axis=0).tolist())
         assert study["null"]["low"] <= study["null"]["mean"] <= study["null"]["high"]
         assert 0 < study["chance"] < 1
+        tsds = [row["tsds"] for row in record["change_rates"]["layers"].values()]
+        most, size = {"precision": (16, 8), "recall": (4, 4)}[name]
+        guessed = [len(set(row[:most]) & set(range(16, 24))) / size for row in tsds]
+        assert study["smallest"] == pytest.approx(np.mean(guessed))
     assert set(method["alignment"]) == {"DTSD in LTSD", "TSD in LTSD", "TSD in DTSD"}
     assert set(method["amplification"]) == {"all", "AB", "dash"}
     assert "null" in method["amplification"]["all"]

@@ -22,7 +22,7 @@ def held(value: float, null: dict[str, float] = NULL) -> dict[str, Any]:
 
 
 def curve(value: float) -> dict[str, Any]:
-    return {**held(value), "mean": [0.1, value], "seeds": [[0.1, value]]}
+    return {**held(value), "mean": [0.1, value], "seeds": [[0.1, value]], "smallest": 0.7}
 
 
 def record() -> dict[str, Any]:
@@ -61,6 +61,7 @@ def test_each_number_stands_with_its_null_and_a_verdict(page: str) -> None:
     assert len(cells[0]) == len(cells[1]) == 6
     precision, recall = cells[0][:2]
     assert "0.90" in precision and "random 0.40 … 0.60" in precision and "above" in precision
+    assert "smallest σ 0.70" in precision and "smallest" not in cells[1][2]
     assert "as random" in recall and cells[0][2] == "<span>–</span>"  # plain LoRA launches nothing
     assert "below random" in cells[1][2] and "3.00" in cells[1][5]
 

@@ -106,6 +106,7 @@ def test_a_change_that_is_the_task_finds_all_of_it(core: Core) -> None:
     assert found.precision[1] == found.recall[1] == 1
     assert found.expected.chance == {"precision": 16 / 24, "recall": 8 / 24}
     assert len(found.expected.draws) == 3
+    assert found.expected.smallest == captured(range(23, 15, -1), tsds)
 
 
 def test_what_stands_beside_a_launch_is_random_changes_of_the_same_size(core: Core) -> None:

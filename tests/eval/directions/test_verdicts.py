@@ -19,7 +19,7 @@ def test_a_number_is_above_the_null_only_with_every_seed(seeds: list[float], exp
 
 def test_precision_and_recall_are_those_at_the_end() -> None:
     row: dict[str, Any] = {"mean": [0.1, 0.5], "sd": [0.0, 0.2], "seeds": [[0.1, 0.3], [0.1, 0.7]],
-                           "null": {}, "chance": 0.0}  # fmt: skip
+                           "null": {}, "chance": 0.0, "smallest": 0.0}  # fmt: skip
     unchanged = {**row, "mean": [None], "sd": None, "seeds": [[None]]}
     found = numbers({"capture": {"precision": row, "recall": unchanged}})
     assert list(found) == ["precision"] and found["precision"]["seeds"] == [0.3, 0.7]

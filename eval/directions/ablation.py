@@ -17,8 +17,8 @@ from eval.directions.written import spread
 AXES = {"direction": DIRECTION, "t": LAUNCH_STEP, "s": COUNT}
 ORDER = ("tsd", "bottom", "random", "top", "top+bottom", "all")
 """Of directions in a figure: the paper's."""
-Scores = Sequence[Mapping[str, float]]
-"""By measure, a row a seed."""
+Scores = Mapping[int, Mapping[str, float]]
+"""By seed, then by measure."""
 
 
 def ablations(pools: Sequence[tuple[Settings, Scores]]) -> dict[str, Any]:
@@ -55,22 +55,30 @@ def _plain_lora(own: Settings, pools: Sequence[tuple[Settings, Scores]]) -> Scor
 
 def _ablation(panels: Mapping[str, Mapping[Any, Scores]], lora: Scores | None) -> dict[str, Any]:
     """Empty where the runs have no measure in common."""
-    runs = [row for family in panels.values() for scores in family.values() for row in scores]
+    runs = [row for family in panels.values() for pool in family.values() for row in pool.values()]
     common = [name for name in runs[0] if all(name in row for row in runs)]
     if not common:
         return {}
-    measure = common[0]
-    has_lora = lora is not None and all(measure in row for row in lora)
+    axes = {axis: _axis(family, common[0], lora) for axis, family in panels.items()}
+    return {"measure": common[0], "axes": axes}
+
+
+def _axis(family: Mapping[Any, Scores], measure: str, lora: Scores | None) -> dict[str, Any]:
+    """One setting varied, over the seeds that all its values have: seeds differ as much as
+    settings do. Without such, over what seeds there are."""
+    shared = set.intersection(*(set(scores) for scores in family.values()))
+
+    def scored(scores: Scores) -> list[float]:
+        return [row[measure] for seed, row in scores.items() if not shared or seed in shared]
+
+    beside = lora and all(measure in row for row in lora.values()) and scored(lora)
     return {
-        "measure": measure,
-        "axes": {
-            axis: [
-                {"value": value, **spread([row[measure] for row in scores])}
-                for value, scores in sorted(family.items(), key=lambda item: _place(item[0]))
-            ]
-            for axis, family in panels.items()
-        },
-        "lora": spread([row[measure] for row in lora]) if lora and has_lora else None,
+        "seeds": sorted(shared),
+        "values": [
+            {"value": value, **spread(scored(scores))}
+            for value, scores in sorted(family.items(), key=lambda item: _place(item[0]))
+        ],
+        "lora": spread(beside) if beside else None,
     }
 
 

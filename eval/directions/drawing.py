@@ -84,9 +84,10 @@ def column(panel: Any, place: int, row: Mapping[str, Any], form: str) -> None:
                      label=once("chance", place))  # fmt: skip
     panel.hlines(row["mean"], place - 0.3, place + 0.3, color=MEASURED, linewidth=2.6,
                  label=once("mean", place))  # fmt: skip
-    panel.annotate(amount(row, form), (place + 0.38, row["mean"]), va="center", color=MEASURED,
-                   fontsize=9)  # fmt: skip
-    panel.set_xlim(-0.6, place + 1.0)
+    behind = {"facecolor": "white", "alpha": 0.7, "pad": 0.6, "linewidth": 0}
+    panel.annotate(amount(row, form), (place, row["mean"]), (0, 4), textcoords="offset points",
+                   ha="center", va="bottom", color=MEASURED, fontsize=8.5, bbox=behind)  # fmt: skip
+    panel.set_xlim(-0.6, place + 0.6)
 
 
 def once(name: str, number: int) -> str | None:

@@ -30,7 +30,7 @@ def record_of(
         for name, places in together.items()
     }
     scores = [
-        (pool[0].settings, [score_of_run(each.run.run) for each in pool])
+        (pool[0].settings, {each.seed: score_of_run(each.run.run) for each in pool})
         for pool in members.values()
     ]
     return {

@@ -62,14 +62,15 @@ def _loss(panel: Any, kind: str, row: Record, colour: str, name: str) -> None:
 
 def draw_ablation(path: Path, name: str, ablation: Record) -> None:
     """Figs. 6 and 7: a panel a setting that was varied, plain LoRA as a line."""
-    axes, lora = ablation["axes"], ablation["lora"]
+    axes = ablation["axes"]
     scale = 1 if ablation["measure"].endswith("loss") else 100
     unit = "" if scale == 1 else " × 100"
     figure, panels = page(
         f"Ablation of {name}", f"{ablation['measure']}{unit}; all else as in the other runs",
         len(axes),
     )  # fmt: skip
-    for panel, (axis, rows) in zip(panels, axes.items(), strict=True):
+    for panel, (axis, study) in zip(panels, axes.items(), strict=True):
+        rows, lora = study["values"], study["lora"]
         for place, row in enumerate(rows):
             panel.scatter([place] * len(row["seeds"]), scale * np.array(row["seeds"]), s=18,
                           color=DOT, label=once("a seed", place))  # fmt: skip
@@ -79,6 +80,7 @@ def draw_ablation(path: Path, name: str, ablation: Record) -> None:
             panel.axhline(scale * lora["mean"], color=NULL, linewidth=1.8, label="plain LoRA")
         panel.set_xticks(range(len(rows)), [str(row["value"]) for row in rows])
         panel.set_xlim(-0.5, len(rows) - 0.5)
-        label(panel, AXES[axis], "")
+        seeds = ", ".join(map(str, study["seeds"])) or "of each its own"
+        label(panel, AXES[axis], f"seeds: {seeds}")
     legend(figure, *panels)
     save(figure, path)

@@ -55,8 +55,7 @@ def _block(name: str, method: Record) -> list[str]:
 
 def _ablation(name: str, ablation: Record) -> Iterator[str]:
     yield f"  {name} by its settings, {ablation['measure']}"
-    for axis, rows in ablation["axes"].items():
-        values = ", ".join(f"{row['value']}: {amount(row, '.3f')}" for row in rows)
-        yield f"    {axis:<10}{values}"
-    if ablation["lora"]:
-        yield f"    plain LoRA {amount(ablation['lora'], '.3f')}"
+    for axis, study in ablation["axes"].items():
+        values = [(row["value"], row) for row in study["values"]]
+        values += [("plain LoRA", study["lora"])] if study["lora"] else []
+        yield f"    {axis:<10}" + ", ".join(f"{name}: {amount(row, '.3f')}" for name, row in values)

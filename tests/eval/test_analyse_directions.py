@@ -186,7 +186,7 @@ def test_directions_varied_alone_are_an_ablation(
     assert list(record["methods"]) == ["lora-tsd, tsd", "lora-tsd, top"]
     ablation = record["ablations"]["lora-tsd"]
     assert ablation["measure"] == "validation loss"
-    assert [row["value"] for row in ablation["axes"]["direction"]] == ["tsd", "top"]
+    assert [row["value"] for row in ablation["axes"]["direction"]["values"]] == ["tsd", "top"]
     assert (tmp_path / "ablation-lora-tsd.png").exists()
     words = summary(record)
     assert "lora-tsd by its settings, validation loss" in words

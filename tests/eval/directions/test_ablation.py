@@ -14,9 +14,9 @@ from trainer.text_config import GlueConfig
 LOSS = "validation loss"
 
 
-def pool(scores: list[dict[str, float]], launch: int | None = 5, **adapter: Any) -> Any:
+def pool(scores: list[dict[str, float] | None], launch: int | None = 5, **adapter: Any) -> Any:
     config = GlueConfig(adapter=AdapterConfig(**{"method": "lora-dash", **adapter}))
-    return settings_of(config, launch), scores
+    return settings_of(config, launch), {n: row for n, row in enumerate(scores) if row is not None}
 
 
 def test_each_setting_is_compared_where_all_else_is_equal() -> None:
@@ -29,20 +29,34 @@ def test_each_setting_is_compared_where_all_else_is_equal() -> None:
         pool([{"matthews": 0.6}], None, method="lora"),
     ])["lora-dash"]  # fmt: skip
     assert found["measure"] == "matthews"
-    values = {axis: [row["value"] for row in rows] for axis, rows in found["axes"].items()}
+    values = {axis: [row["value"] for row in study["values"]]
+              for axis, study in found["axes"].items()}  # fmt: skip
     assert values == {"direction": ["tsd", "top"], "t": [5, 9], "s": [2, 8]}
-    first = found["axes"]["direction"][0]
+    assert found["axes"]["s"]["values"][0]["mean"] == 0.2
+    assert found["axes"]["s"]["lora"]["mean"] == 0.6
+
+
+def test_only_seeds_that_all_values_have_are_compared() -> None:
+    found = ablations([
+        pool([{"f1": 0.5}, {"f1": 0.7}, {"f1": 0.1}]),
+        pool([{"f1": 0.4}, {"f1": 0.2}], direction="top"),
+        pool([{"f1": 0.3}, None, {"f1": 0.9}], None, method="lora"),
+    ])["lora-dash"]["axes"]["direction"]  # fmt: skip
+    assert found["seeds"] == [0, 1] and found["lora"]["mean"] == 0.3
+    first = found["values"][0]
     assert first["mean"] == pytest.approx(0.6) and first["sd"] == pytest.approx(0.02**0.5)
-    assert found["axes"]["s"][0]["mean"] == 0.2 and found["axes"]["s"][0]["sd"] is None
-    assert found["lora"]["mean"] == 0.6
+    apart = ablations([pool([{"f1": 0.5}]), pool([None, {"f1": 0.4}], direction="top")])
+    assert apart["lora-dash"]["axes"]["direction"]["seeds"] == []
+    assert [row["mean"] for row in apart["lora-dash"]["axes"]["direction"]["values"]] == [0.5, 0.4]
 
 
 def test_where_one_run_is_not_scored_the_validation_loss_is_compared() -> None:
     found = ablations([
         pool([{"accuracy": 0.9, LOSS: 0.3}]), pool([{LOSS: 0.4}], direction="random"),
     ])["lora-dash"]  # fmt: skip
-    assert found["measure"] == LOSS and found["lora"] is None
-    assert [row["mean"] for row in found["axes"]["direction"]] == [0.3, 0.4]
+    study = found["axes"]["direction"]
+    assert found["measure"] == LOSS and study["lora"] is None
+    assert [row["mean"] for row in study["values"]] == [0.3, 0.4]
 
 
 def test_without_anything_varied_or_measured_there_is_no_ablation() -> None:

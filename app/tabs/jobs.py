@@ -26,6 +26,8 @@ DEEDS: dict[str, Callable[[Studio, str], Job | None]] = {
     "later": lambda studio, job_id: _moved(studio, job_id, -1),
     "delete": lambda studio, job_id: studio.delete_job(job_id),
 }
+TO_TAB = {"draw": "generate", "judge": "scores"}
+"""Buttons that lead on to a tab; it chooses a run that is new to it."""
 PHASES = (
     "load", "pre-launch", "dash", "train", "draw", "score", "compare", "study", "rate",
     "rate-wait", "cell-wait",
@@ -46,6 +48,8 @@ def perform(desk: Desk, event: gr.EventData) -> list[object]:
     do, job_id = asked.get("do", ""), asked.get("job", "")
     if do == "open":
         return desk.show(desk.studio.job(job_id))
+    if do in TO_TAB:
+        return [gr.Tabs(selected=TO_TAB[do]), *desk.stay()[1:]]
     if do not in DEEDS:
         return desk.stay()
     job = DEEDS[do](desk.studio, job_id)
@@ -130,14 +134,14 @@ def _possible(studio: Studio, job: Job) -> list[str]:
         if not job.kind.learns:
             return ["cancel"]
         draws = ["sample"] if job.kind is JobKind.TRAIN else []
-        return (
-            ["keep", "cancel"] if has_adapter(studio, job) else [*draws, "save", "keep", "cancel"]
-        )
+        return ["keep", "cancel"] if _learnt(studio, job) else [*draws, "save", "keep", "cancel"]
     if job.state is JobState.QUEUED:
         return ["sooner", "later", "cancel"]
-    return ["retry", "rerun", "delete"] if job.state.retriable else ["rerun", "delete"]
+    onward = list(TO_TAB) if job.kind is JobKind.TRAIN and _learnt(studio, job) else []
+    again = ["retry", "rerun"] if job.state.retriable else ["rerun"]
+    return [*onward, *again, "delete"]
 
 
-def has_adapter(studio: Studio, job: Job) -> bool:
+def _learnt(studio: Studio, job: Job) -> bool:
     """Whether the adapter is made; only its scores may still be to come."""
     return job.run is not None and Run(studio.workspace.run(job.run)).status_file.exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,7 +20,6 @@ from app.tabs.choices import (
 )
 from app.tabs.desk import QUIET, Desk, when
 from app.tabs.fields import advanced, all_settings, changes, shown_values
-from app.tabs.jobs import has_adapter
 from app.tabs.live import training_body
 from app.tabs.markup import Markup, el, empty, note
 from app.tabs.methods import build_methods
@@ -72,10 +70,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
                 )
         with gr.Column(scale=7, min_width=320):
             nothing = empty(say("train.empty"), say("train.empty_next"))
-            done = watch_job(
-                desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing
-            )
-            _build_onward(desk, done)
+            watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)
     build_methods(desk, tab, form.components, form.request)
     _wire(desk, tab, form, start, problem)
     _wire_estimate(desk, form, estimate)
@@ -84,23 +79,6 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return desk.studio.command_line(form.request(values))
 
     when(reveal.expand, show_command, form.components, [command], problem)
-
-
-def _build_onward(desk: Desk, done: gr.Textbox) -> None:
-    """Where to go from an adapter that is there: those tabs choose a new one by themselves."""
-    with gr.Row(visible=False) as onward:
-        for name in ("generate", "scores"):
-            go = gr.Button(say(f"train.to_{name}"))
-            go.click(partial(gr.Tabs, selected=name), None, desk.tabs, **QUIET)
-
-    def offer(job_id: str) -> Any:
-        try:
-            return gr.Row(visible=has_adapter(desk.studio, desk.studio.job(job_id)))
-        except UserError:  # no job, or deleted since
-            return gr.Row(visible=False)
-
-    watched = desk.watched[JobKind.TRAIN]
-    gr.on([done.change, watched.change], offer, watched, onward, **QUIET)
 
 
 def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTML) -> None:

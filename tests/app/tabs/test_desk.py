@@ -50,6 +50,12 @@ def test_whatever_a_client_sends_as_a_click_is_taken_as_no_button(sent: Any) -> 
     assert said(gr.EventData(None, sent)) == {}
 
 
+def test_a_button_that_leads_on_changes_the_tab_and_nothing_else(desk: Desk) -> None:
+    tabs, *others = perform(desk, pressed(do="judge"))
+    assert isinstance(tabs, gr.Tabs) and tabs.selected == "scores"
+    assert others == desk.stay()[1:]
+
+
 def test_a_deed_nobody_offers_does_nothing(desk: Desk) -> None:
     job = desk.studio.queue.submit(JobKind.TRAIN, "duck", {"subject": "duck"})
     assert perform(desk, pressed(do="__class__", job=job.id)) == desk.stay()

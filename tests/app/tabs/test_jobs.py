@@ -9,7 +9,7 @@ import pytest
 
 from app.jobs.records import Job, JobKind, JobState
 from app.studio import Studio
-from app.tabs.jobs import DEEDS, deeds, head, where
+from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, where
 from app.tabs.queue import queue_page, strip
 from trainer.files import write_json
 from trainer.run import Run
@@ -32,12 +32,22 @@ def test_every_button_of_every_job_does_something(
     studio: Studio, kind: JobKind, state: JobState
 ) -> None:
     offered = possible(studio, replace(JOB, kind=kind, state=state))
-    assert offered and offered <= set(DEEDS)
+    assert offered and offered <= {*DEEDS, *TO_TAB}
 
 
 def test_only_a_running_training_can_be_stopped_and_kept(studio: Studio) -> None:
     assert {"keep", "save", "sample", "cancel"} == possible(studio, JOB)
     assert possible(studio, replace(JOB, kind=JobKind.SCORE)) == {"cancel"}
+
+
+def test_a_training_that_ended_with_an_adapter_leads_on_to_pictures_and_scores(
+    studio: Studio,
+) -> None:
+    ended = replace(JOB, state=JobState.SUCCEEDED, run="duck-lora-1")
+    assert possible(studio, ended) == {"rerun", "delete"}
+    write_json(Run(studio.workspace.run("duck-lora-1")).status_file, {"state": "succeeded"})
+    assert possible(studio, ended) == {"draw", "judge", "rerun", "delete"}
+    assert possible(studio, replace(ended, kind=JobKind.SCORE)) == {"rerun", "delete"}
 
 
 def test_a_training_that_is_only_being_scored_saves_and_samples_no_more(studio: Studio) -> None:

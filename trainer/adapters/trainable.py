@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -34,10 +33,6 @@ class Trainable(Protocol):
 
     def load(self, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
         """Put both back, bit by bit, into the same tensors; ResumeError where they do not fit."""
-        ...
-
-    def disabled(self) -> AbstractContextManager[None]:
-        """The base alone answers inside the block."""
         ...
 
     def penalty(self) -> Tensor | None:

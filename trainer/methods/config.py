@@ -9,6 +9,8 @@
 
 AdaLoRA and FLoRA are methods of the core (`--adapter.method`), so that their dash forms differ from
 them in nothing else; MiLoRA is the core's lora-init with direction bottom and no pre-launch steps.
+Series and parallel bottleneck adapters are not among them: the library that has them (adapters
+1.3.0) wants transformers 4.57.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
-"""A method that has been put on a model, as the loop trains it: parameters, and how they started.
+"""A method that has been put on a model, as the loop trains it.
 
-Knows parameters by name; nothing of what they do. Every method here answers as the base does while
-its parameters are as they started, which is what `disabled` goes back to.
+Knows parameters by name; nothing of what they do.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,8 +28,6 @@ class Placement:
     """What else decides the output and is not of the base."""
     decays: bool = True
     """Whether weight decay makes sense; not for factors whose rest is 1."""
-    off: Callable[[], AbstractContextManager[Any]] = nullcontext
-    """For a method that changes the base's answer from the start."""
 
 
 class PlacedMethod:
@@ -44,7 +40,6 @@ class PlacedMethod:
         self.config = config
         self.placement = placement
         self._base_fingerprint = base_fingerprint
-        self._start = {name: p.detach().clone() for name, p in placement.trained.items()}
 
     def trainable_parameters(self) -> list[nn.Parameter]:
         return list(self.placement.trained.values())
@@ -73,21 +68,6 @@ class PlacedMethod:
             raise ResumeError(f"this state of {self.instead} has other tensors or shapes")
         for name, tensor in mine.items():
             tensor.copy_(tensors[name])
-
-    @contextmanager
-    def disabled(self) -> Iterator[None]:
-        now = {name: p.detach().clone() for name, p in self.placement.trained.items()}
-        self._set(self._start)
-        try:
-            with self.placement.off():
-                yield
-        finally:
-            self._set(now)
-
-    @torch.no_grad()
-    def _set(self, values: Mapping[str, Tensor]) -> None:
-        for name, parameter in self.placement.trained.items():
-            parameter.copy_(values[name])
 
     def penalty(self) -> Tensor | None:
         return None

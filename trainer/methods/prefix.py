@@ -6,8 +6,6 @@ model around the model; here a hook does, so that the model at hand stays the on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -31,15 +29,12 @@ class Prefix:
             torch.manual_seed(seed)
             self._peft: PeftModelForCausalLM = get_peft_model(model, task)
         self.weight: nn.Parameter = self._peft.prompt_encoder["default"].embedding.weight
-        self.enabled = True
 
     def __call__(
         self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The hook: fill an empty cache with the prefix, and count its tokens in what is masked
         and where."""
-        if not self.enabled:
-            return args, kwargs
         ids = args[0] if args else kwargs["input_ids"]
         cache, mask = kwargs.get("past_key_values"), kwargs.get("attention_mask")
         if cache is None or not cache.get_seq_length():
@@ -49,15 +44,6 @@ class Prefix:
         if kwargs.get("position_ids") is not None:
             kwargs["position_ids"] = kwargs["position_ids"] + VIRTUAL_TOKENS
         return args, kwargs
-
-    @contextmanager
-    def off(self) -> Iterator[None]:
-        """The prefix is not there inside the block."""
-        self.enabled = False
-        try:
-            yield
-        finally:
-            self.enabled = True
 
 
 def place_prefix(model: nn.Module, config: AdapterConfig) -> Placement:
@@ -71,4 +57,4 @@ def place_prefix(model: nn.Module, config: AdapterConfig) -> Placement:
         )
     prefix = Prefix(model, config.seed)
     model.register_forward_pre_hook(prefix, with_kwargs=True)
-    return Placement({"prefix.weight": prefix.weight}, off=prefix.off)
+    return Placement({"prefix.weight": prefix.weight})

@@ -63,17 +63,10 @@ def test_a_fresh_method_answers_as_the_base_does(zoo: Any, instead: Instead, kin
 
 
 @cases
-def test_training_moves_it_and_disabling_brings_the_base_back(
-    zoo: Any, instead: Instead, kind: str
-) -> None:
+def test_training_moves_it(zoo: Any, instead: Instead, kind: str) -> None:
     model, method = placed(zoo, instead, kind)
     train(zoo, model, method)
-    trained = zoo.logits(model)
-    assert (trained - base_logits(zoo, kind)).abs().max() > 1e-3
-    with method.disabled():
-        found = zoo.logits(model)
-    torch.testing.assert_close(found, base_logits(zoo, kind), rtol=1e-4, atol=1e-4)
-    assert torch.equal(zoo.logits(model), trained)
+    assert (zoo.logits(model) - base_logits(zoo, kind)).abs().max() > 1e-3
 
 
 @cases

@@ -44,6 +44,7 @@ class JobFolder:
         self.workspace = Workspace(Path(values["workspace"]))
         self.low_memory = values.get("memory_profile") == "low"
         self._progress_at = 0.0
+        self._phase = ""
         self._kept = 0
 
     def tell(self, kind: str, **values: Any) -> None:
@@ -55,10 +56,10 @@ class JobFolder:
         self.tell("warning", text=text)
 
     def progress(self, step: int, total: int, phase: str, **more: float) -> None:
-        """Tell how far it is, but not more often than a person can see."""
+        """Tell how far it is: every phase, and within one no more often than a person can see."""
         now = time.monotonic()
-        if step == total or now - self._progress_at >= MOST_OFTEN:
-            self._progress_at = now
+        if step == total or phase != self._phase or now - self._progress_at >= MOST_OFTEN:
+            self._progress_at, self._phase = now, phase
             self.tell("progress", step=step, total=total, phase=phase, **more)
 
     def keep(self, more: int) -> None:

@@ -10,6 +10,16 @@ from eval.reproduction.markdown import NOT_RUN, method_name, of_paper, table
 from eval.reproduction.section import GLUE, Section, commands, joined
 from eval.reproduction.stored import Result, Results
 
+STUDIES = commands(
+    "LLaMA-7B",
+    "python trainer/train_llm.py --preset llama-7b-r8 --data commonsense_170k.json "
+    "--instead full --optim.learning-rate 2e-5 --run runs/full",
+    "python trainer/train_llm.py --preset llama-7b-r8 --data commonsense_170k.json "
+    "--checkpoint.every 100 --checkpoint.keep 1000 --run runs/tsd",
+    "python -m eval.analyse_directions runs/full runs/tsd",
+)
+"""How the studies are made for the paper's model."""
+
 
 def change_rates(results: Results) -> Section:
     lines = ["The paper: LLaMA-7B on commonsense, Qwen2.5-7B on mathematics; TSDs are few and lie "
@@ -22,15 +32,17 @@ def change_rates(results: Results) -> Section:
             f"{len(rates['layers'])} layers; of random changes of equal norm "
             f"{rates['in_last_tenth_null']:.0%}."
         )
+    if not _directions(results):
+        lines.append(f"Here: {NOT_RUN}.")
     return Section("Figs. 1 and 2: where do the changes of full fine-tuning lie?",
-                   joined(lines, _studies_command(results)))  # fmt: skip
+                   joined(lines, STUDIES))  # fmt: skip
 
 
 def capture(results: Results) -> Section:
     lines = [of_paper(results.paper("capture"))]
     lines += [_beside_null(name, record, ("precision", "recall"))
               for name, record in _directions(results)]  # fmt: skip
-    return Section("Fig. 3: do LTSDs find TSDs?", joined(lines, _studies_command(results)))
+    return Section("Fig. 3: do LTSDs find TSDs?", joined([*lines, _made_as_above(results)]))
 
 
 def alignment(results: Results) -> Section:
@@ -39,7 +51,7 @@ def alignment(results: Results) -> Section:
     lines += [_beside_null(name, record, wanted) for name, record in _directions(results)]
     return Section(
         "Table 5: do launched directions align with the end of training, and with TSDs?",
-        joined(lines, _studies_command(results)),
+        joined([*lines, _made_as_above(results)]),
     )
 
 
@@ -48,7 +60,7 @@ def amplification(results: Results) -> Section:
     lines += [_amplified(name, record) for name, record in _directions(results)]
     return Section(
         "Table 6: how much are the launched directions amplified?",
-        joined(lines, _studies_command(results)),
+        joined([*lines, _made_as_above(results)]),
     )
 
 
@@ -73,9 +85,10 @@ def _beside_null(name: str, record: Result, wanted: Sequence[str]) -> str:
                 null = row["null"]
                 rows.append([
                     label, str(len(method["runs"])), key, amount(row, ".2f"),
-                    f"{null['low']:.2f} to {null['high']:.2f}", verdict(row),
+                    f"{null['low']:.2f} to {null['high']:.2f}",
+                    f"{row['smallest']:.2f}" if "smallest" in row else "–", verdict(row),
                 ])  # fmt: skip
-    head = ["run", "seeds", "what", "found", "95 % of random changes", "it is"]
+    head = ["run", "seeds", "what", "found", "95 % of random changes", "the 8 smallest σ", "it is"]
     return f"Here, {name}, {record['null_draws']} random changes a layer:\n\n{table(head, rows)}"
 
 
@@ -87,10 +100,11 @@ def ablations(results: Results) -> Section:
     ]
     for name, record in _directions(results):
         for method, ablation in record["ablations"].items():
-            for axis, rows in ablation["axes"].items():
-                shown = [[str(row["value"]), amount(row, ".3f")] for row in rows]
+            for axis, study in ablation["axes"].items():
+                rows = [[str(row["value"]), amount(row, ".3f")] for row in study["values"]]
+                rows += [["plain LoRA", amount(study["lora"], ".3f")]] if study["lora"] else []
                 parts.append(f"Here, {name}, {method_name(method)}, {ablation['measure']}:\n\n"
-                             + table([axis, "mean ± deviation"], shown))  # fmt: skip
+                             + table([axis, "mean ± deviation"], rows))  # fmt: skip
     if len(parts) == 1:
         parts.append(f"Here: {NOT_RUN}: runs that differ in `--adapter.direction`, "
                      "`--adapter.prelaunch-steps` or `--adapter.num-directions`, all given to "
@@ -129,13 +143,6 @@ def _directions(results: Results) -> list[tuple[str, Result]]:
     return found
 
 
-def _studies_command(results: Results) -> str:
-    """How the studies are made; for the paper's model too, which was not at hand."""
-    return commands(
-        "LLaMA-7B",
-        "python trainer/train_llm.py --preset llama-7b-r8 --data commonsense_170k.json "
-        "--instead full --optim.learning-rate 2e-5 --run runs/full",
-        "python trainer/train_llm.py --preset llama-7b-r8 --data commonsense_170k.json "
-        "--checkpoint.every 100 --checkpoint.keep 1000 --run runs/tsd",
-        "python -m eval.analyse_directions runs/full runs/tsd",
-    ) + ("" if _directions(results) else f"\n\nHere: {NOT_RUN}.")
+def _made_as_above(results: Results) -> str:
+    here = "" if _directions(results) else f" Here: {NOT_RUN}."
+    return f"LLaMA-7B: {NOT_RUN}; by the commands under Figs. 1 and 2.{here}"

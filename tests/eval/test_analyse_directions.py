@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from eval.analyse_directions import AnalyseConfig, analyse_directions, main
 from eval.directions.gallery import draw_all
+from eval.directions.verdicts import amount, numbers
 from eval.directions.words import summary
+from eval.reproduction.__main__ import document
+from eval.reproduction.stored import RESULTS, Results
 from tests.text_bases import glue_recipe, llm_recipe
 from trainer import glue, llm
 from trainer.config import CheckpointConfig
@@ -78,6 +82,23 @@ def analysed(
 def record(analysed: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((analysed / "directions.json").read_text("utf-8"))
     return found
+
+
+def test_the_reproduction_shows_each_number_with_its_null(
+    record: dict[str, Any], analysed: Path, tmp_path: Path
+) -> None:
+    shutil.copy(RESULTS / "paper.json", tmp_path)
+    results = Results(tmp_path)
+    results.keep(analysed / "directions.json", "directions-sst2")
+    text = document(results)
+    for name, method in record["methods"].items():
+        for key, row in numbers(method).items():
+            if key != "amplification":
+                seeds = len(method["runs"])
+                assert f"| {name} | {seeds} | {key} | {amount(row, '.2f')} | " in text
+    tsd = next(method for method in record["methods"].values() if method["method"] == "lora-tsd")
+    parts = " | ".join(amount(tsd["amplification"][part], ".2f") for part in ("all", "AB", "dash"))
+    assert f" | {parts} | " in text
 
 
 def test_tsds_are_those_of_the_two_weights_by_numpy(

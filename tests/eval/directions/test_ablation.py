@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eval.directions.ablation import ablations
 from eval.directions.pooled import settings_of
+from eval.reproduction import about_directions
+from eval.reproduction.stored import Results
 from trainer.adapters.config import AdapterConfig
 from trainer.text_config import GlueConfig
 
@@ -34,6 +38,22 @@ def test_each_setting_is_compared_where_all_else_is_equal() -> None:
     assert values == {"direction": ["tsd", "top"], "t": [5, 9], "s": [2, 8]}
     assert found["axes"]["s"]["values"][0]["mean"] == 0.2
     assert found["axes"]["s"]["lora"]["mean"] == 0.6
+
+
+def test_the_reproduction_has_a_table_for_each_setting_with_plain_lora_below(
+    tmp_path: Path,
+) -> None:
+    found = ablations([
+        pool([{"matthews": 0.5}]), pool([{"matthews": 0.4}], direction="top"),
+        pool([{"matthews": 0.3}], 9), pool([{"matthews": 0.6}], None, method="lora"),
+    ])  # fmt: skip
+    record = {"base": "minilm", "methods": {}, "ablations": found}
+    (tmp_path / "directions-cola.json").write_text(json.dumps(record))
+    text = about_directions.ablations(Results(tmp_path)).text
+    assert (
+        "| direction | mean ± deviation |\n| --- | --- |\n| tsd | 0.500 |\n| top | 0.400 |" in text
+    )
+    assert "| 9 | 0.300 |\n| plain LoRA | 0.600 |" in text
 
 
 def test_only_seeds_that_all_values_have_are_compared() -> None:

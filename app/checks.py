@@ -6,6 +6,7 @@ No torch.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -36,6 +37,9 @@ KINDS: dict[JobKind, type[Request]] = {
     JobKind.DIRECTIONS: DirectionsRequest,
 }
 MAX_PICTURES = 1000
+MAX_STUDIED = 60
+"""Runs beside the full fine-tuning of one study of directions."""
+LAYER = re.compile(r"[A-Za-z0-9_.]{1,200}")
 MAX_PROMPT = 2000
 LARGEST_SEED = 2**63 - 1
 
@@ -98,6 +102,19 @@ def check_compare(request: CompareRequest) -> None:
         ("runs", distinct and 2 <= len(request.runs) <= 16, "2 to 16 runs, each once"),
         ("null_draws", draws == 0 or 2 <= draws <= 100, "0, or 2 to 100"),
         ("layers", len(request.layers) <= 1000, "at most 1000"),
+    )
+
+
+def check_directions(request: DirectionsRequest) -> None:
+    names = (request.full, *request.runs)
+    for name in names:
+        check_name("The run", name)
+    few = len(set(names)) == len(names) and len(request.runs) <= MAX_STUDIED
+    layer = request.layer is None or LAYER.fullmatch(request.layer) is not None
+    _raise_faults(
+        ("runs", few, f"at most {MAX_STUDIED}, each once, and not the full fine-tuning itself"),
+        ("null_draws", 2 <= request.null_draws <= 200, "2 to 200"),
+        ("layer", layer, "letters, digits, dots and underscores, at most 200"),
     )
 
 

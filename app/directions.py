@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
+from app import checks
 from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, StateError
-from app.requests import DirectionsRequest, check_name
+from app.requests import DirectionsRequest
 from app.runs import read_json
 from app.text_runs import TextRuns, TextRunView
 from app.workspace import Workspace
@@ -18,8 +18,6 @@ from trainer.errors import ArtifactError, ConfigError
 STUDIES = "studies"
 """Folder of a job's own that holds directions.json and the figures."""
 FULL = "full"
-MOST_RUNS = 60
-LAYER = re.compile(r"[A-Za-z0-9_.]{1,200}")
 
 
 class Directions:
@@ -44,7 +42,7 @@ class Directions:
         return [run for run in self._runs.all() if run.state == "succeeded"]
 
     def study(self, request: DirectionsRequest, *, rerun_of: str | None = None) -> Job:
-        check_directions(request)
+        checks.check_directions(request)
         full, *others = [self._runs.get(name) for name in (request.full, *request.runs)]
         _require_comparable(full, others)
         title = f"directions · {full.name}, {len(others)} runs beside"
@@ -60,23 +58,6 @@ class Directions:
 
     def folder(self, job_id: str) -> Path:
         return self._workspace.job(self._queue.job(job_id).id) / STUDIES
-
-
-def check_directions(request: DirectionsRequest) -> None:
-    """ConfigError with everything that is out of bounds."""
-    names = (request.full, *request.runs)
-    for name in names:
-        check_name("The run", name)
-    checks = (
-        ("runs", len(set(names)) == len(names) and len(request.runs) <= MOST_RUNS,
-         f"at most {MOST_RUNS}, each once, and not the full fine-tuning itself"),
-        ("null_draws", 2 <= request.null_draws <= 200, "2 to 200"),
-        ("layer", request.layer is None or LAYER.fullmatch(request.layer) is not None,
-         "letters, digits, dots and underscores, at most 200"),
-    )  # fmt: skip
-    faults = [f"{field}: needed is {needed}." for field, good, needed in checks if not good]
-    if faults:
-        raise ConfigError("\n".join(faults))
 
 
 def _require_comparable(full: TextRunView, others: list[TextRunView]) -> None:

@@ -12,11 +12,7 @@ from app.runs import read_json
 from app.workspace import Workspace
 from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.errors import ArtifactError, UserError
-from trainer.text_config import GlueConfig
 from trainer.text_run import TextRun
-
-INSTRUCTIONS = "instructions"
-"""What stands for the task of a language model."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ def _view(run: TextRun) -> TextRunView:
     status = read_json(run.status_file)
     return TextRunView(
         name=run.path.name,
-        task=config.task if isinstance(config, GlueConfig) else INSTRUCTIONS,
+        task=config.task_name,
         base=config.base,
         base_fingerprint=_base_fingerprint(run),
         method=config.method,

@@ -14,7 +14,6 @@ from trainer.errors import ArtifactError, ConfigError
 from trainer.run import Run, RunFolder, open_run
 from trainer.sdxl.load import load_sdxl
 from trainer.text.finished import load_base
-from trainer.text_config import GlueConfig
 from trainer.text_run import TextRun
 
 
@@ -63,8 +62,7 @@ def _on_text(run: TextRun) -> ComparedRun:
     def linears(adapter: AdapterConfig) -> dict[str, Any]:
         return find_targets(load_base(config).model, adapter.target_modules)
 
-    task = config.task if isinstance(config, GlueConfig) else "instructions"
-    return ComparedRun(run, task, config.base, linears)
+    return ComparedRun(run, config.task_name, config.base, linears)
 
 
 def names_of(runs: Sequence[ComparedRun]) -> list[str]:

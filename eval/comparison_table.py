@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
@@ -92,10 +92,7 @@ def _read(settings: Recipe, name: str) -> Row | None:
 
 def table(record: Row) -> str:
     """One line a method: scores x 100 as mean ± deviation over seeds, size, time, memory."""
-    done = [row for row in record["methods"] if row.get("cells")]
-    measures = list(done[0]["cells"][0]["scores"]) if done else []
-    head = ("method", "n", *measures, "parameters", "rate", "seconds", "GiB")
-    lines = aligned([head, *(_line(row, measures) for row in done)])
+    lines = aligned(cells_of(record))
     for row in record["methods"]:
         if row.get("failed"):
             lines.append(f"    {row['method']}: {row['failed']}")
@@ -103,6 +100,14 @@ def table(record: Row) -> str:
             seeds = " ".join(map(str, row["open"]))
             lines.append(f"    {row['method']}: another call is at seed {seeds}")
     return "\n".join(lines)
+
+
+def cells_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The head, and a row for each method that has scores: its name first, all as text."""
+    done = [row for row in record["methods"] if row.get("cells")]
+    measures = list(done[0]["cells"][0]["scores"]) if done else []
+    head = ("method", "n", *measures, "parameters", "rate", "seconds", "GiB")
+    return [head, *(_line(row, measures) for row in done)]
 
 
 def _line(row: Row, measures: Sequence[str]) -> tuple[str, ...]:

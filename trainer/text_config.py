@@ -108,6 +108,11 @@ class TextConfig:
         """The method's name, in run folders and tables."""
         return self.instead or self.adapter.method
 
+    @property
+    def task_name(self) -> str:
+        """What is learned, in words: GLUE's task, or for a language model `instructions`."""
+        return "instructions"
+
     def total_steps(self, examples: int) -> int:
         """Optimizer steps for that many examples."""
         return self.optim.steps or self.optim.epochs * math.ceil(examples / self.optim.batch_size)
@@ -149,6 +154,10 @@ class GlueConfig(TextConfig):
             batch_size=32, learning_rate=5e-4, weight_decay=0.01
         )
     )
+
+    @property
+    def task_name(self) -> str:
+        return self.task
 
 
 @dataclass(frozen=True)

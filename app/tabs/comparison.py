@@ -13,19 +13,19 @@ from app.requests import CompareRequest
 from app.studio import Studio
 from app.tabs.blind import build_blind
 from app.tabs.choices import refreshed, run_choices
-from app.tabs.desk import QUIET, Desk, when
+from app.tabs.desk import Desk, asking, showing, two_columns, when
 from app.tabs.drawn import download
 from app.tabs.layer_names import layer_choices, layers_asked
 from app.tabs.markup import Markup, el, empty, join, picture, table
-from app.tabs.watch import watch_job
+from app.tabs.watch import show_made, watch_job
 from app.tabs.words import say
 from trainer.errors import UserError
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             runs = gr.Dropdown([], label=say("compare.runs"), info=say("compare.runs_info"),
                                multiselect=True)  # fmt: skip
             layers = gr.Dropdown([], label=say("compare.layers"), info=say("compare.layers_info"),
@@ -35,7 +35,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             )
             start = gr.Button(say("compare.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             nothing = empty(say("compare.empty"), say("compare.empty_next"))
             done = watch_job(desk, JobKind.COMPARE, lambda job: None, nothing)
             overlap = gr.HTML(padding=False)
@@ -48,14 +48,14 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return refreshed(layer_choices(desk.studio.layers(names or ())), chosen or [])
 
     build_blind(desk, tab)
-    watched = desk.watched[JobKind.COMPARE]
     when(runs.change, offer, [runs, layers], [layers], problem, queue=False)
     when(start.click, compare, [runs, layers, draws], desk.place, problem)
     desk.on_show(
         tab, lambda current: refreshed(run_choices(desk.studio), current or []), runs, runs
     )
-    gr.on([done.change, watched.change], lambda job_id: overlap_page(desk.studio, job_id), watched,
-          overlap, **QUIET)  # fmt: skip
+    show_made(
+        desk, JobKind.COMPARE, done, lambda job_id: overlap_page(desk.studio, job_id), overlap
+    )
 
 
 def overlap_page(studio: Studio, job_id: str) -> Markup:

@@ -61,6 +61,21 @@ class Desk:
         gr.on([self.page.load, tab.select], fill, inputs, outputs, **QUIET)
 
 
+def two_columns() -> gr.Row:
+    """What is asked for, and beside it what comes of it."""
+    return gr.Row(equal_height=False, elem_classes="desk")
+
+
+def asking() -> gr.Column:
+    """The first of the two columns: a form."""
+    return gr.Column(scale=4, min_width=320, elem_classes="form")
+
+
+def showing() -> gr.Column:
+    """The second of the two columns."""
+    return gr.Column(scale=7, min_width=320)
+
+
 def panel(value: str = "", **options: Any) -> gr.HTML:
     """HTML of ours; its buttons (`app.tabs.markup.button`) reach Python, see panel.js."""
     return gr.HTML(value, js_on_load=PANEL_JS, **options)

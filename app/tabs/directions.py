@@ -9,10 +9,10 @@ import gradio as gr
 from app.jobs.records import JobKind
 from app.requests import DirectionsRequest
 from app.tabs.choices import Choices, kept, refreshed
-from app.tabs.desk import QUIET, Desk, when
+from app.tabs.desk import Desk, asking, showing, two_columns, when
 from app.tabs.direction_studies import studies_page
 from app.tabs.markup import el, empty
-from app.tabs.watch import watch_job
+from app.tabs.watch import show_made, watch_job
 from app.tabs.words import say
 from app.text_runs import TextRunView
 from trainer.errors import ConfigError
@@ -20,8 +20,8 @@ from trainer.errors import ConfigError
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             gr.HTML(el("p", say("directions.lead"), class_="aside"), padding=False)
             full = gr.Dropdown([], label=say("directions.full"), info=say("directions.full_info"))
             runs = gr.Dropdown([], label=say("directions.runs"), info=say("directions.runs_info"),
@@ -31,7 +31,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             )
             start = gr.Button(say("directions.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             nothing = empty(say("directions.empty"), say("directions.empty_next"))
             done = watch_job(desk, JobKind.DIRECTIONS, lambda job: None, nothing)
             shown = gr.HTML(padding=False)
@@ -54,9 +54,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     when(full.input, offer, [full, runs], [runs], problem, queue=False)
     when(start.click, study, [full, runs, draws], desk.place, problem)
     desk.on_show(tab, fill, [full, runs], [full, runs])
-    watched = desk.watched[JobKind.DIRECTIONS]
-    gr.on([done.change, watched.change], lambda job_id: studies_page(studio, job_id), watched,
-          shown, **QUIET)  # fmt: skip
+    show_made(desk, JobKind.DIRECTIONS, done, lambda job_id: studies_page(studio, job_id), shown)
 
 
 def _choice(run: TextRunView) -> tuple[str, str]:

@@ -9,11 +9,11 @@ import gradio as gr
 from app.jobs.records import JobKind
 from app.requests import AdapterUse, GenerateRequest, GridAxes
 from app.tabs.choices import arrived, refreshed, run_choices
-from app.tabs.desk import QUIET, Desk, panel, said, when
+from app.tabs.desk import QUIET, Desk, asking, panel, said, showing, two_columns, when
 from app.tabs.drawn import drawn_pictures, history_list
 from app.tabs.markup import empty
 from app.tabs.numbers import numbers, whole_number, whole_numbers
-from app.tabs.watch import watch_job
+from app.tabs.watch import show_made, watch_job
 from app.tabs.words import say
 from trainer.config import Scheduler
 from trainer.errors import ConfigError
@@ -107,12 +107,12 @@ def _uses(runs: list[str], scales: tuple[float, ...]) -> tuple[AdapterUse, ...]:
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
     studio = desk.studio
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             form = Form()
             start = gr.Button(say("draw.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             nothing = empty(say("draw.empty"), say("draw.empty_next"))
             done = watch_job(desk, JobKind.GENERATE, lambda job: None, nothing)
             pictures = gr.HTML(padding=False)
@@ -134,11 +134,9 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         first = [new] if new else current or names[:1]
         return [refreshed(choices, first), history_list(studio), names]
 
-    watched = desk.watched[JobKind.GENERATE]
     when(start.click, draw, form.components, desk.place, problem)
     when(history.click, again, [], [*form.components, *desk.place], problem)
     seen = gr.State(None)
     desk.on_show(tab, fill, [form.runs, seen], [form.runs, history, seen])
-    gr.on([done.change, watched.change], lambda job_id: drawn_pictures(studio, job_id), watched,
-          pictures, **QUIET)  # fmt: skip
+    show_made(desk, JobKind.GENERATE, done, lambda job_id: drawn_pictures(studio, job_id), pictures)
     done.change(lambda: history_list(studio), None, history, **QUIET)

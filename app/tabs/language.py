@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.tabs.choices import refreshed
-from app.tabs.desk import QUIET, Desk, when
+from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
 from app.tabs.language_form import TextForm, build_form
 from app.tabs.language_live import text_body
 from app.tabs.language_methods import build_methods
@@ -23,8 +23,8 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab, from texts to tables."""
     lead = [el("h2", say("language.title")), el("p", say("language.lead"), class_="aside")]
     gr.HTML(join(lead), padding=False)
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             form = build_form(desk, tab)
             start = gr.Button(say("language.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
@@ -33,7 +33,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
                     language="shell", show_label=False, interactive=False, wrap_lines=True
                 )
             changed = build_sets(desk, tab)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             nothing = empty(say("language.empty"), say("language.empty_next"))
             done = watch_job(
                 desk, JobKind.TEXT_TRAIN, lambda job: text_body(desk.studio, job), nothing

@@ -6,9 +6,8 @@ from typing import Any
 
 from app.jobs.records import Job
 from app.studio import Studio
-from app.tabs.figures import curve
 from app.tabs.language_scores import score_table
-from app.tabs.live import FEWEST_POINTS, numbers
+from app.tabs.live import loss_curve, numbers
 from app.tabs.markup import Markup, el, facts
 from app.tabs.words import say
 from trainer.errors import UserError
@@ -26,23 +25,16 @@ def text_body(studio: Studio, job: Job) -> Markup | None:
     steps, looks, launches = (
         [row for row in rows if row["kind"] == kind] for kind in ("step", "validation", "launch")
     )
-    parts = [scored, _loss(steps, launches), _launch(launches), _held_out(looks), numbers(steps)]
+    launch = launches[0] if launches else None
+    loss = loss_curve(steps, launch, say("language.loss_hint"))
+    parts = [scored, loss, _launch(launch), _held_out(looks), numbers(steps)]
     return el("div", *parts, class_="live")
 
 
-def _loss(steps: list[dict[str, Any]], launches: list[dict[str, Any]]) -> Markup | None:
-    if len(steps) < FEWEST_POINTS:
-        return None
-    points = [(float(row["step"]), float(row["loss"])) for row in steps]
-    mark = (float(launches[0]["step"]), say("live.launch_mark")) if launches else None
-    return curve(points, say("live.loss"), say("language.loss_hint"), mark)
-
-
-def _launch(launches: list[dict[str, Any]]) -> Markup | None:
+def _launch(launch: dict[str, Any] | None) -> Markup | None:
     """In words: how many directions it chose, and in which layers they changed most."""
-    if not launches:
+    if launch is None:
         return None
-    [launch] = launches[:1]
     directions = launch["directions"]
     chosen = max((len(row["index"]) for row in directions.values()), default=0)
     strongest = sorted(directions, key=lambda path: -max(directions[path]["rate"], default=0))[:3]

@@ -12,7 +12,7 @@ from app.jobs.records import JobKind
 from app.studio import Studio
 from app.tabs.amounts import duration
 from app.tabs.choices import Choices, kept, refreshed
-from app.tabs.desk import QUIET, Desk, panel, when
+from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
 from app.tabs.language_form import TextForm, method_choices
 from app.tabs.markup import Markup, button, el, empty, join, note, table
 from app.tabs.numbers import numbers, whole_number, whole_numbers
@@ -30,12 +30,12 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
     studio = desk.studio
     lead = [el("h2", say("methods.title")), el("p", say("language.methods_lead"), class_="aside")]
     gr.HTML(join(lead), padding=False, elem_classes="part")
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             fields = _fields()
             start = gr.Button(say("methods.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             watch_job(desk, JobKind.TEXT_CELL, lambda job: None, Markup(""))
             chosen = gr.Dropdown([], label=say("methods.group"), elem_id="text-comparison")
             shown = panel()

@@ -10,7 +10,7 @@ import gradio as gr
 from app.jobs.records import JobKind
 from app.studio import Studio
 from app.tabs.choices import Choices, kept, refreshed
-from app.tabs.desk import QUIET, Desk, panel, when
+from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
 from app.tabs.language_form import set_label
 from app.tabs.markup import Markup, button, el, empty, join, table
 from app.tabs.numbers import whole_number
@@ -31,8 +31,8 @@ def build_scores(desk: Desk, tab: gr.Tab, trained: gr.Textbox) -> None:
     """A part of the tab; `trained` changes when a training has ended."""
     studio = desk.studio
     gr.HTML(el("h2", say("language.scores")), padding=False, elem_classes="part")
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             run = gr.Dropdown([], label=say("scores.run"), info=say("language.run_info"),
                               elem_id="text-run")  # fmt: skip
             data = gr.Dropdown([], label=say("language.by_data"), info=say("language.by_data_info"))
@@ -45,7 +45,7 @@ def build_scores(desk: Desk, tab: gr.Tab, trained: gr.Textbox) -> None:
             problem = gr.HTML(padding=False)
             files = panel()
             file_problem = gr.HTML(padding=False)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             done = watch_job(desk, JobKind.TEXT_SCORE, lambda job: None, Markup(""))
             card = gr.HTML(padding=False)
 

@@ -32,7 +32,8 @@ def training_body(studio: Studio, job: Job) -> Markup | None:
         return None
     steps = [row for row in rows if row["kind"] == "step"]
     newest, earlier = _previews(pictures)
-    parts = [newest, _loss(steps, launch), _launch(launch, awaited), numbers(steps), earlier]
+    loss = loss_curve(steps, launch, say("live.loss_hint"))
+    parts = [newest, loss, _launch(launch, awaited), numbers(steps), earlier]
     return el("div", *parts, class_="live")
 
 
@@ -72,12 +73,15 @@ def _step_and_seed(path: Path) -> tuple[int, int]:
     return step, seed
 
 
-def _loss(steps: list[dict[str, Any]], launch: dict[str, Any] | None) -> Markup | None:
+def loss_curve(
+    steps: list[dict[str, Any]], launch: dict[str, Any] | None, hint: str
+) -> Markup | None:
+    """The loss over these rows of metrics.jsonl, the launch marked."""
     if len(steps) < FEWEST_POINTS:
         return None
     points = [(float(row["step"]), float(row["loss"])) for row in steps]
     mark = (float(launch["step"]), say("live.launch_mark")) if launch else None
-    return curve(points, say("live.loss"), say("live.loss_hint"), mark)
+    return curve(points, say("live.loss"), hint, mark)
 
 
 def _launch(launch: dict[str, Any] | None, awaited: bool) -> Markup | None:

@@ -9,7 +9,7 @@ import gradio as gr
 from app.jobs.records import JobKind
 from app.requests import ScoreRequest
 from app.tabs.choices import arrived, kept, refreshed, run_choices
-from app.tabs.desk import QUIET, Desk, panel, when
+from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
 from app.tabs.exports import export_links
 from app.tabs.markup import Markup, empty
 from app.tabs.numbers import whole_number, whole_numbers
@@ -24,8 +24,8 @@ TO_BLIND_TEST = '() => setTimeout(() => document.getElementById("blind").scrollI
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             run = gr.Dropdown([], label=say("scores.run"), info=say("scores.run_info"))
             seeds = gr.Textbox("0 1", label=say("draw.seeds"), info=say("scores.seeds_info"))
             prompts = gr.Textbox(label=say("scores.prompts"),
@@ -37,7 +37,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             invite = gr.Button(say("blind.invite"), size="sm")
             files = panel()
             file_problem = gr.HTML(padding=False)
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             done = watch_job(desk, JobKind.SCORE, lambda job: None, Markup(""))
             card = gr.HTML(empty(say("scores.none"), say("scores.none_next")), padding=False)
     studio = desk.studio

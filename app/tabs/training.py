@@ -18,7 +18,7 @@ from app.tabs.choices import (
     refreshed,
     subject_choices,
 )
-from app.tabs.desk import QUIET, Desk, when
+from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
 from app.tabs.fields import advanced, all_settings, changes, shown_values
 from app.tabs.live import training_body
 from app.tabs.markup import Markup, el, empty, note
@@ -58,8 +58,8 @@ class Form:
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab: the form, and the job it watches."""
-    with gr.Row(equal_height=False, elem_classes="desk"):
-        with gr.Column(scale=4, min_width=320, elem_classes="form"):
+    with two_columns():
+        with asking():
             form = Form()
             estimate = gr.HTML(padding=False)
             start = gr.Button(say("train.start"), variant="primary", size="lg")
@@ -68,7 +68,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
                 command = gr.Code(
                     language="shell", show_label=False, interactive=False, wrap_lines=True
                 )
-        with gr.Column(scale=7, min_width=320):
+        with showing():
             nothing = empty(say("train.empty"), say("train.empty_next"))
             watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)
     build_methods(desk, tab, form.components, form.request)

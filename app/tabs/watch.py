@@ -61,6 +61,14 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
     return done
 
 
+def show_made(
+    desk: Desk, kind: JobKind, done: gr.Textbox, page: Callable[[str], Any], shown: gr.HTML
+) -> None:
+    """Keep what the watched job has made on the page: when it ends, and when another is watched."""
+    watched = desk.watched[kind]
+    gr.on([done.change, watched.change], page, watched, shown, **QUIET)
+
+
 def _warnings(texts: Sequence[str]) -> Markup | None:
     """What a person should know of how it goes; many of them folded away."""
     notes = [note(text, "warning") for text in texts]

@@ -12,7 +12,6 @@ from eval.directions.pooled import pools
 from eval.directions.studied import AdapterRun, FullRun
 from eval.directions.summary import capture_json, launched_json, spectrum_json
 from eval.directions.written import losses, score_of_run
-from trainer.text_config import GlueConfig, LLMConfig
 
 FORMAT = 2
 
@@ -37,7 +36,7 @@ def record_of(
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "base": full.config.base,
-        "task": _task(full.config),
+        "task": full.config.task_name,
         "full": full.run.path.resolve().name,
         "null_draws": draws,
         "change_rates": spectrum_json(spectrum.layers, spectrum.drawn),
@@ -52,7 +51,7 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
     runs = [each.run.run for each in pool]
     return {
         "method": first.config.method,
-        "task": _task(first.config),
+        "task": first.config.task_name,
         "direction": pool[0].settings.get("adapter.direction"),
         "rank": first.native.config.rank if isinstance(first, AdapterRun) else None,
         "runs": [run.path.resolve().name for run in runs],
@@ -63,7 +62,3 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
         "losses": losses(runs),
         "score": [score_of_run(run) for run in runs],
     }
-
-
-def _task(config: GlueConfig | LLMConfig) -> str:
-    return config.task if isinstance(config, GlueConfig) else "instructions"

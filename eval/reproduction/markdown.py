@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eval.comparison_table import spread
+from eval.comparison_table import cells_of, spread
 from eval.reproduction.stored import Result
 
 METHODS = {
@@ -48,24 +48,9 @@ def of_paper(printed: Result) -> str:
 
 def of_comparison(record: Result) -> str:
     """A record of `eval.compare_methods`: a row a method, what failed or is open below."""
-    done = [row for row in record["methods"] if row.get("cells")]
-    measures = list(done[0]["cells"][0]["scores"]) if done else []
-    head = ["method", "seeds", *measures, "parameters", "rate", "seconds", "GiB"]
-    rows = [_comparison_row(row, measures) for row in done]
-    return "\n\n".join([table(head, rows), *_unfinished(record)])
-
-
-def _comparison_row(row: dict[str, Any], measures: Sequence[str]) -> list[str]:
-    cells = row["cells"]
-    return [
-        method_name(row["method"]),
-        str(len(cells)),
-        *(spread([100 * cell["scores"][name] for cell in cells]) for name in measures),
-        f"{cells[0]['parameters']:,}",
-        f"{row['learning_rate']:g}",
-        spread([cell["seconds"] for cell in cells]),
-        f"{max(cell['memory_gib'] for cell in cells):.2f}",
-    ]
+    (method, _, *rest), *rows = cells_of(record)
+    named = [[method_name(name), *cells] for name, *cells in rows]
+    return "\n\n".join([table([method, "seeds", *rest], named), *_unfinished(record)])
 
 
 def _unfinished(record: Result) -> list[str]:

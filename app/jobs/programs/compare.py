@@ -6,10 +6,6 @@ last one was killed.
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from app.jobs.programs.folder import JobFolder
@@ -23,7 +19,7 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(CompareRequest, job.request)
     job.progress(0, 0, "load")
     runs = tuple(job.workspace.run(name) for name in request.runs)
-    begun = job.path / f"begun-{_stamp(runs)}"
+    begun = job.begun([open_run(path).native for path in runs])
     config = CompareConfig(
         runs,
         out=begun / "made",
@@ -37,17 +33,6 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
         job.progress(done, total, "compare")
 
     compare_subjects(config, CompareWatch(on_part, begun / "null.jsonl"))
-    job.confirm()
     folder = job.workspace.comparison(job.path.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    (begun / "made").rename(folder)
-    shutil.rmtree(begun)
+    job.hand_over(begun / "made", folder)
     return {"comparison": folder.name}
-
-
-def _stamp(runs: Sequence[Path]) -> str:
-    """Of the adapters as they are now: a name may have become another run's since."""
-    files = [open_run(path).native.stat() for path in runs]
-    stamps = [(file.st_size, file.st_mtime_ns) for file in files]
-    return hashlib.sha256(f"{stamps}".encode()).hexdigest()[:12]

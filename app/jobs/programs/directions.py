@@ -5,9 +5,6 @@ Finished layers are kept in the job's folder: another attempt finds them, and go
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +21,7 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(DirectionsRequest, job.request)
     job.progress(0, 0, "load")
     runs = [job.workspace.run(name) for name in (request.full, *sorted(request.runs))]
-    begun = job.path / f"begun-{_stamp(runs)}"
+    begun = job.begun([_trained(TextRun(path)) for path in runs])
     made = begun / STUDIES
     config = AnalyseConfig(
         runs[0],
@@ -40,18 +37,11 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
         job.keep(1)
 
     analyse_directions(config, StudyWatch(on_layer, begun / "layers.jsonl"))
-    job.confirm()
-    shutil.rmtree(job.path / STUDIES, ignore_errors=True)
-    made.rename(job.path / STUDIES)
-    shutil.rmtree(begun)
+    job.hand_over(made, job.path / STUDIES)
     return {"studies": STUDIES}
 
 
-def _stamp(runs: Sequence[Path]) -> str:
-    """Of what was trained, as it is now: a name may have become another run's since."""
-    stamps = []
-    for run in map(TextRun, runs):
-        run.require_finished()
-        file = run.native.stat()
-        stamps.append((file.st_size, file.st_mtime_ns))
-    return hashlib.sha256(f"{stamps}".encode()).hexdigest()[:12]
+def _trained(run: TextRun) -> Path:
+    """The file of what it trained; ArtifactError where it has not finished."""
+    run.require_finished()
+    return run.native

@@ -3,6 +3,7 @@
 job.json        written by the supervisor before each attempt
 events.jsonl    appended here, read by the supervisor
 wishes/<wish>   put there by the supervisor, taken away when granted
+begun-*/        what is not whole yet, for the next attempt to go on from
 features/       what scorers saw in pictures, for as long as the job scores
 result.json     what was made; there only when all of it is
 error.txt       what a person reads where it was not
@@ -10,9 +11,12 @@ error.txt       what a person reads where it was not
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +79,22 @@ class JobFolder:
     def features(self) -> Path:
         """What scorers saw in pictures, for the next attempt."""
         return self.path / "features"
+
+    def begun(self, files: Sequence[Path]) -> Path:
+        """Where to begin what is made from these files, and to find what an earlier attempt began.
+
+        Another place once a file has changed: a name may have become another run's since.
+        """
+        stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return self.path / f"begun-{hashlib.sha256(f'{stamps}'.encode()).hexdigest()[:12]}"
+
+    def hand_over(self, made: Path, folder: Path) -> None:
+        """Put what was made in its place, and take away the rest of what was begun with it."""
+        self.confirm()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(folder)
+        shutil.rmtree(made.parent)
 
     def wished(self, wish: Wish) -> bool:
         return self._wish(wish).exists()

@@ -39,8 +39,11 @@ class Desk:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.count = 0
+        self.trained: dict[str, str] = {}  # the kind of job that made a run
 
     def job(self, kind: str, request: dict[str, Any], run: str | None = None, **more: Any) -> Path:
+        if run is not None and kind.endswith("train"):
+            assert self.trained.setdefault(run, kind) == kind, f"{run} is a run of another kind"
         self.count += 1
         folder = self.workspace.jobs / f"job-{self.count}"
         (folder / "wishes").mkdir(parents=True)

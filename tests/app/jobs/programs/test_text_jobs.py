@@ -62,53 +62,53 @@ def test_a_training_tells_its_steps_and_ends_with_scores_by_its_own_rows(
 ) -> None:
     adapter = {"rank": 2, "num_directions": 3, "prelaunch_steps": 3}
     looks = {**SMALL, "adapter": adapter, "validation": {"every": 3}}
-    folder = train(desk, "told", settings=looks, score=True)
-    assert desk.done(folder) == {"run": "told", "step": 6, "total_steps": 6, "message": ""}
-    assert [row["run"] for row in told(folder, "run")] == ["told"]
+    folder = train(desk, "text-told", settings=looks, score=True)
+    assert desk.done(folder) == {"run": "text-told", "step": 6, "total_steps": 6, "message": ""}
+    assert [row["run"] for row in told(folder, "run")] == ["text-told"]
     [launch] = told(folder, "launch")
     assert launch["step"] == 3 and launch["layers"] == 12
     assert [row["step"] for row in told(folder, "validation")] == [0, 3, 6]
     assert {row["step"] for row in told(folder, "checkpoint")} == {2, 4, 6}
     phases = list(dict.fromkeys(row["phase"] for row in told(folder, "progress")))
     assert phases == ["load", "pre-launch", "dash", "score"]
-    [scores] = texts.texts.scores("told")
+    [scores] = texts.texts.scores("text-told")
     assert scores.id == "own" and scores.values["scores"]["accuracy"]["n"] == 60
 
 
 def test_a_language_model_is_scored_by_likelihood_beside_its_base(desk: Any, texts: Studio) -> None:
-    folder = train(desk, "answers", "commonsense-demo", score=True)
+    folder = train(desk, "text-answers", "commonsense-demo", score=True)
     desk.done(folder)
-    [scores] = texts.texts.scores("answers")
+    [scores] = texts.texts.scores("text-answers")
     found = scores.values["sets"]["commonsense_demo"]
     assert scores.values["by"] == "likelihood" and found["n"] == 59 and found["base"]["n"] == 59
-    asked = {"run": "answers", "items": 5, "by": "generation"}
-    refused = desk.job("text_score", asked, "answers")
+    asked = {"run": "text-answers", "items": 5, "by": "generation"}
+    refused = desk.job("text_score", asked, "text-answers")
     assert run_job(refused) is Exit.REFUSED
     assert "--style labels" in (refused / "error.txt").read_text()
 
 
 def test_another_set_of_the_task_has_scores_of_its_own(desk: Any, texts: Studio) -> None:
-    desk.done(train(desk, "other", score=True))
+    desk.done(train(desk, "text-other", score=True))
     rows = b"sentence\tlabel\nThe soup was warm.\t1\nThe soup was cold.\t0\n"
     mine = texts.texts.create_set("Mine", "demo", None, Upload("x.tsv", rows))
-    job = texts.texts.score(TextScoreRequest("other", mine.id))
-    desk.done(desk.job("text_score", job.request, "other"))
+    job = texts.texts.score(TextScoreRequest("text-other", mine.id))
+    desk.done(desk.job("text_score", job.request, "text-other"))
     texts.cancel(job.id)
-    own, theirs = texts.texts.scores("other")
+    own, theirs = texts.texts.scores("text-other")
     assert (own.id, theirs.id) == ("own", "mine-dev") and theirs.values["n"] == 2
-    assert [row["label"] for row in texts.texts.predictions("other", "mine-dev")] == ["1", "0"]
+    assert [row["label"] for row in texts.texts.predictions("text-other", "mine-dev")] == ["1", "0"]
 
 
 def test_save_and_finish_are_granted_and_what_was_learnt_is_kept(
     desk: Any, texts: Studio, told: Any
 ) -> None:
-    folder = train(desk, "early", settings=LONG, score=True)
+    folder = train(desk, "text-early", settings=LONG, score=True)
     for wish in ("save", "finish"):
         (folder / "wishes" / wish).touch()
     result = desk.done(folder)
     assert result["message"].startswith("stopped early at step 1 of 200; not scored")
     assert sorted(row["wish"] for row in told(folder, "wish")) == ["finish", "save"]
-    run = TextRun(desk.workspace.run("early"))
+    run = TextRun(desk.workspace.run("text-early"))
     assert run.native.exists() and run.head.exists() and not run.scores.exists()
 
 
@@ -116,15 +116,15 @@ def test_after_a_kill_it_ends_bitwise_where_one_alone_would(
     desk: Any, texts: Studio, start: Any, told: Any
 ) -> None:
     settings = {**LONG, "checkpoint": {"every": 20}}
-    desk.done(train(desk, "straight", settings=settings))
-    folder = train(desk, "killed", settings=settings)
+    desk.done(train(desk, "text-straight", settings=settings))
+    folder = train(desk, "text-killed", settings=settings)
     process = start("app.jobs.program", str(folder))
     wait_for(lambda: told(folder, "checkpoint"))
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "result.json").exists()
     desk.done(folder)
-    run, alone = (TextRun(desk.workspace.run(name)) for name in ("killed", "straight"))
+    run, alone = (TextRun(desk.workspace.run(name)) for name in ("text-killed", "text-straight"))
     attempts = {row["attempt"] for row in run.metric_rows()}
     assert attempts == {1, 2}
     for file in ("native.safetensors", "head.safetensors"):
@@ -134,8 +134,8 @@ def test_after_a_kill_it_ends_bitwise_where_one_alone_would(
 
 def test_little_memory_means_a_row_at_a_time_and_the_same_steps(desk: Any, texts: Studio) -> None:
     request = {"data": "glue-demo", "base": "bases/bert", "settings": SMALL, "score": False}
-    desk.done(desk.job("text_train", request, "little", memory_profile="low"))
-    config = TextRun(desk.workspace.run("little")).read_config()
+    desk.done(desk.job("text_train", request, "text-little", memory_profile="low"))
+    config = TextRun(desk.workspace.run("text-little")).read_config()
     assert config.optim.micro_batch_size == 1 and config.model.gradient_checkpointing
 
 

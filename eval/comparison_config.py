@@ -1,7 +1,7 @@
 """What a comparison of methods is told, and what each of its cells is trained by. No torch.
 
 A cell is one method with one seed. Every cell has the same base, data, steps and batch; its rate is
-the better of two, tried on a tenth of the training set with one seed, for every method alike.
+the better of two, judged with one seed on a tenth of the training set, for every method alike.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOW_RANK_RATES = (2e-4, 5e-4)
 """Of every method with low-rank factors, ours and others'. At 2e-3, and on some tasks at 5e-4, the
 training loss of plain LoRA on MiniLM falls and then jumps back to that of guessing."""
 CHOOSING_SHARE, CHOOSING_SEED, HELD_OUT = 10, 0, 500
-"""A tenth of the training set to choose a rate on; judged on so many rows of the rest."""
+"""A tenth of the training set is left out when a rate is tried, and judges it by so many rows."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def test_the_rate_is_chosen_on_rows_of_the_training_set_that_no_trial_has_seen(
     losses = {float(rate): loss for rate, loss in record["methods"][0]["held_out_loss"].items()}
     assert record["methods"][0]["learning_rate"] == min(losses, key=losses.__getitem__)
     trial = TextRun(tmp_path / "choosing" / "lora-0.03").glue_config()
-    assert (trial.examples, trial.optim.steps, trial.optim.seed) == (4, 15, 0)
+    assert (trial.examples, trial.optim.steps, trial.optim.seed) == (36, 15, 0)
     everything = rate_choice._sentences(trial)
     drawn = rate_choice.draw(everything, 4, 0)
     rest = rate_choice.hold_out(everything, 4, 0)[0]

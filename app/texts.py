@@ -15,6 +15,7 @@ from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, JobState, StateError
 from app.requests import check_name
 from app.text_comparisons import Comparison, TextComparisons
+from app.text_estimate import estimate_text
 from app.text_requests import (
     TextCellRequest,
     TextMethodsRequest,
@@ -26,7 +27,7 @@ from app.text_runs import TextRuns, TextRunView
 from app.text_scores import TextScores
 from app.text_sets import TextSets
 from app.text_views import TextBase, TextSetView
-from app.views import Upload
+from app.views import Estimate, Upload
 from app.workspace import Workspace
 from trainer.errors import ConfigError, DataError
 from trainer.run import new_run_folder
@@ -77,6 +78,10 @@ class Texts:
     def command_line(self, request: TextTrainRequest) -> str:
         view = self._sets.get(request.data)
         return text_training.command_line(self.config_of(request), view, request.preset)
+
+    def estimate(self, request: TextTrainRequest) -> Estimate:
+        view = self._sets.get(request.data)
+        return estimate_text(self.config_of(request), view, self._workspace)
 
     def train(self, request: TextTrainRequest, *, rerun_of: str | None = None) -> Job:
         """Its run folder is reserved now, so that a resumed attempt finds it."""

@@ -15,7 +15,7 @@ from app.text_requests import TextMethodsRequest, TextScoreRequest, TextTrainReq
 from app.text_runs import TextRunView
 from app.text_scores import TextScores
 from app.text_views import TextBase, TextSetView
-from app.views import Upload
+from app.views import Estimate, Upload
 
 MAX_UPLOAD_BYTES = 2 * MAX_FILE_BYTES + 2**20
 """Of both files in one request; each has its own limit as well."""
@@ -29,6 +29,8 @@ class Cell(BaseModel):
     run: str
     seed: int
     scores: dict[str, float]
+    items: int
+    """Answers that a measure is of."""
     parameters: int
     """Trained numbers, a classifier's head left out."""
     head_parameters: int
@@ -109,6 +111,12 @@ def list_text_bases(studio: StudioNeeded) -> list[TextBase]:
 def text_command(studio: StudioNeeded, request: TextTrainRequest) -> str:
     """The headless command that trains the same."""
     return studio.texts.command_line(request)
+
+
+@router.post("/text-estimate")
+def text_estimate(studio: StudioNeeded, request: TextTrainRequest) -> Estimate:
+    """How long a training on texts will take, before it is started."""
+    return studio.texts.estimate(request)
 
 
 @router.post("/jobs/text-train", status_code=201)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from app.jobs.records import JobKind
 from app.tabs.choices import refreshed
 from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
+from app.tabs.estimates import wire_estimate
 from app.tabs.language_form import TextForm, build_form
 from app.tabs.language_live import text_body
 from app.tabs.language_methods import build_methods
@@ -17,6 +19,7 @@ from app.tabs.language_sets import build_sets
 from app.tabs.markup import el, empty, join
 from app.tabs.watch import watch_job
 from app.tabs.words import say
+from app.views import Estimate
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:
@@ -26,6 +29,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     with two_columns():
         with asking():
             form = build_form(desk, tab)
+            estimate = gr.HTML(padding=False)
             start = gr.Button(say("language.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
             with gr.Accordion(say("train.command"), open=False) as reveal:
@@ -43,9 +47,13 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     build_methods(desk, tab, form)
     _wire(desk, form, start, problem)
 
+    def take_time(values: Sequence[Any]) -> Estimate:
+        return desk.studio.texts.estimate(form.request(values))
+
     def show_command(*values: Any) -> str:
         return desk.studio.texts.command_line(form.request(values))
 
+    wire_estimate(form.components, take_time, estimate, say("language.no_data"))
     when(reveal.expand, show_command, form.components, [command], problem)
 
 

@@ -9,7 +9,6 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.requests import TrainRequest
-from app.tabs.amounts import duration
 from app.tabs.choices import (
     base_choices,
     best_base,
@@ -19,15 +18,16 @@ from app.tabs.choices import (
     subject_choices,
 )
 from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
+from app.tabs.estimates import wire_estimate
 from app.tabs.fields import advanced, all_settings, changes, shown_values
 from app.tabs.live import training_body
-from app.tabs.markup import Markup, el, empty, note
+from app.tabs.markup import empty
 from app.tabs.methods import build_methods
 from app.tabs.watch import watch_job
 from app.tabs.words import say
 from app.views import Estimate
 from trainer.config import preset
-from trainer.errors import ConfigError, UserError
+from trainer.errors import ConfigError
 
 FIRST_PRESET = "default"
 
@@ -73,11 +73,14 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)
     build_methods(desk, tab, form.components, form.request)
     _wire(desk, tab, form, start, problem)
-    _wire_estimate(desk, form, estimate)
+
+    def take_time(values: Sequence[Any]) -> Estimate:
+        return desk.studio.estimate(form.request(values))
 
     def show_command(*values: Any) -> str:
         return desk.studio.command_line(form.request(values))
 
+    wire_estimate(form.components, take_time, estimate, say("train.no_subject"))
     when(reveal.expand, show_command, form.components, [command], problem)
 
 
@@ -103,25 +106,3 @@ def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTM
     desk.on_show(tab, subjects, form.subject, form.subject)
     form.base.input(recipe_of, form.base, form.preset, **QUIET)
     form.preset.change(values_of, form.preset, form.fields, **QUIET)
-
-
-def _wire_estimate(desk: Desk, form: Form, shown: gr.HTML) -> None:
-    def estimate(*values: Any) -> Markup:
-        if not values[0]:
-            return note(say("train.no_subject"))
-        try:
-            return estimate_words(desk.studio.estimate(form.request(values)))
-        except UserError as error:
-            return note(error, "warning")
-
-    changed = [part.change for part in form.components]
-    gr.on(changed, estimate, form.components, shown, trigger_mode="always_last", **QUIET)
-
-
-def estimate_words(estimate: Estimate) -> Markup:
-    """The time first, then what it rests on."""
-    low, high = duration(estimate.low), duration(estimate.high)
-    time = el("strong", say("train.estimate", time=duration(estimate.seconds)))
-    span = say("train.estimate_span", low=low, high=high, steps=f"{estimate.steps:,}",
-               memory=f"{estimate.memory_gib:.1f}")  # fmt: skip
-    return el("p", time, " ", span, el("small", estimate.basis), class_="estimate")

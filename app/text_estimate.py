@@ -1,0 +1,67 @@
+"""How long a training on texts will take, as `app.estimate` says it for photos. No torch."""
+
+from __future__ import annotations
+
+from app.estimate import Kind, estimate_by
+from app.gpus import has_gpu
+from app.past_runs import estimate_from, past_runs
+from app.text_bases import PACKAGED
+from app.text_training import TextConfig
+from app.text_views import TextSetView
+from app.views import Estimate
+from app.workspace import Workspace
+from trainer.errors import ConfigError
+from trainer.text_run import TextRun
+
+_GUESS = "a guess: no run on this model has finished in this workspace yet"
+_MINILM = Kind(0.5, 20, 2.2, 4, "measured on one CPU core for MiniLM and short sentences")
+_SMOLLM2 = Kind(25, 40, 4.0, 4, "measured on one CPU core for SmolLM2 and short questions")
+_GPU = {"glue": Kind(0.5, 60, 8, 5, _GUESS), "llm": Kind(2.0, 180, 24, 5, _GUESS)}
+_CPU = {"glue": Kind(15, 60, 8, 5, f"{_GUESS}; it wants a GPU"),
+        "llm": Kind(900, 600, 40, 5, f"{_GUESS}; it wants a GPU")}  # fmt: skip
+_BATCH = {"glue": 32, "llm": 16}
+"""Examples in a step of the table's."""
+
+
+def estimate_text(config: TextConfig, view: TextSetView, workspace: Workspace) -> Estimate:
+    """The estimate for a run of `config` on the texts of `view`.
+
+    ConfigError where the number of steps follows from rows that only the hub has counted.
+    """
+    steps = _steps(config, view)
+    like_it = past_runs(workspace, TextRun, lambda run: _kind(run.read_config()) == _kind(config))
+    if like_it:
+        return estimate_from(like_it, steps)
+    model, batch = config.model, config.optim.batch_size / _BATCH[view.recipe]
+    work = batch * (4 / 3 if model.gradient_checkpointing else 1)
+    return estimate_by(_row(config, view), steps, work)
+
+
+def _steps(config: TextConfig, view: TextSetView) -> int:
+    rows = view.train if view.train is not None else config.examples
+    if rows is None and config.optim.steps is None:
+        raise ConfigError(
+            f"How long it takes is not known: only the hub has counted the rows of {view.name}. "
+            "Say how many steps (under Advanced), or start it; the live view tells."
+        )
+    return config.total_steps(min(rows or 1, config.examples or rows or 1))
+
+
+def _kind(config: TextConfig) -> tuple[object, ...]:
+    return (
+        config.base,
+        config.data,
+        config.task_name,
+        config.max_length,
+        config.method,
+        config.model,
+        config.optim.batch_size,
+        config.optim.micro_batch_size,
+    )
+
+
+def _row(config: TextConfig, view: TextSetView) -> Kind:
+    if config.base in PACKAGED:
+        return _MINILM if view.recipe == "glue" else _SMOLLM2
+    on_gpu = config.model.device != "cpu" and has_gpu()
+    return (_GPU if on_gpu else _CPU)[view.recipe]

@@ -1,0 +1,75 @@
+"""An estimate of a training on texts knows what it is from, and what it cannot know."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import pytest
+
+from app.text_estimate import estimate_text
+from app.text_requests import TextTrainRequest
+from app.text_sets import GLUE_DEMO, ITEMS_DEMO, TextSets
+from app.text_training import TextConfig, config_of
+from app.views import Estimate
+from app.workspace import Workspace
+from trainer.errors import ConfigError
+from trainer.files import write_json
+from trainer.text_run import TextRun
+
+
+def asked(workspace: Workspace, data: str, **settings: object) -> TextConfig:
+    return config_of(TextTrainRequest(data, settings=settings), workspace)
+
+
+def estimated(workspace: Workspace, config: TextConfig, data: str = GLUE_DEMO) -> Estimate:
+    return estimate_text(config, TextSets(workspace).get(data), workspace)
+
+
+def finished(workspace: Workspace, config: TextConfig, step: float, beside: float) -> None:
+    run = TextRun(workspace.run("texts-1"))
+    run.write_config(dataclasses.replace(config, run=run.path))
+    rows = [
+        {"kind": "step", "step": n, "attempt": 1, "seconds": step, "memory_gib": 0.5}
+        for n in range(1, 6)
+    ]
+    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_json(run.status_file, {"state": "succeeded", "step": 5})
+    began = run.config_file.stat().st_mtime
+    os.utime(run.status_file, (began, began + 5 * step + beside))
+
+
+def test_with_no_run_to_go_by_it_says_what_was_measured(workspace: Workspace) -> None:
+    glue = estimated(workspace, asked(workspace, GLUE_DEMO, optim={"steps": 40, "batch_size": 32}))
+    assert glue.steps == 40 and glue.low < glue.seconds < glue.high
+    assert "MiniLM" in glue.basis
+    items = estimated(workspace, asked(workspace, ITEMS_DEMO), ITEMS_DEMO)
+    assert "SmolLM2" in items.basis and items.seconds > glue.seconds
+
+
+def test_half_the_batch_takes_half_the_time_of_a_step(workspace: Workspace) -> None:
+    seconds = [
+        estimated(
+            workspace, asked(workspace, GLUE_DEMO, optim={"steps": steps, "batch_size": batch})
+        ).seconds
+        for steps, batch in ((100, 16), (50, 32))
+    ]
+    assert seconds[0] == seconds[1]
+
+
+def test_a_finished_run_on_the_same_texts_decides(workspace: Workspace) -> None:
+    config = asked(workspace, GLUE_DEMO, optim={"steps": 30})
+    finished(workspace, config, step=2.0, beside=7)
+    found = estimated(workspace, config)
+    assert round(found.seconds) == 30 * 2 + 7 and found.memory_gib == 0.5
+    longer = asked(workspace, GLUE_DEMO, optim={"steps": 30}, max_length=32)
+    assert "MiniLM" in estimated(workspace, longer).basis
+
+
+def test_steps_that_only_the_hub_could_count_are_not_made_up(workspace: Workspace) -> None:
+    config = asked(workspace, HUB_SST2, optim={"steps": None})
+    with pytest.raises(ConfigError, match="only the hub has counted"):
+        estimated(workspace, config, HUB_SST2)
+    counted = dataclasses.replace(config, optim=dataclasses.replace(config.optim, steps=70))
+    assert estimated(workspace, counted, HUB_SST2).steps == 70

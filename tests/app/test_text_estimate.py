@@ -68,8 +68,8 @@ def test_a_finished_run_on_the_same_texts_decides(workspace: Workspace) -> None:
 
 
 def test_steps_that_only_the_hub_could_count_are_not_made_up(workspace: Workspace) -> None:
-    config = asked(workspace, HUB_SST2, optim={"steps": None})
+    config = asked(workspace, "hub-sst2", optim={"steps": None})
     with pytest.raises(ConfigError, match="only the hub has counted"):
-        estimated(workspace, config, HUB_SST2)
+        estimated(workspace, config, "hub-sst2")
     counted = dataclasses.replace(config, optim=dataclasses.replace(config.optim, steps=70))
-    assert estimated(workspace, counted, HUB_SST2).steps == 70
+    assert estimated(workspace, counted, "hub-sst2").steps == 70

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from safetensors import SafetensorError, safe_open
 
 from trainer.errors import ArtifactError
-from trainer.run import Run
+from trainer.run import RunFolder
 
 _INDEX = ".direction_index"
 """The tensor of a layer's launched directions; -1 where launch left the layer plain."""
 
 
-def common_layers(runs: Sequence[Run]) -> list[str]:
-    """Layers that launched in every run, in the order of the UNet; none for plain LoRA."""
+def common_layers(runs: Sequence[RunFolder]) -> list[str]:
+    """Layers that launched in every run, in the order of the model; none for plain LoRA."""
     launched = [_launched(run) for run in runs]
     return sorted(set.intersection(*launched), key=_in_order) if launched else []
 
 
-def _launched(run: Run) -> set[str]:
+def _launched(run: RunFolder) -> set[str]:
     try:
         with safe_open(run.native, "numpy") as file:
             keys = [key for key in file.keys() if key.endswith(_INDEX)]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app import checks, training
+from app.comparable import ComparableRuns
 from app.directions import Directions
 from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, StateError
@@ -24,7 +25,9 @@ from app.requests import (
 from app.runs import Runs
 from app.subjects import Subjects
 from app.text_requests import TextCellRequest, TextScoreRequest, TextTrainRequest
+from app.text_runs import TextRunView
 from app.texts import Texts
+from app.views import RunView
 from app.workspace import Workspace
 from trainer.config import DreamBoothConfig
 from trainer.errors import ConfigError, PhotoError
@@ -45,6 +48,7 @@ class Orders:
         runs: Runs,
         texts: Texts,
         directions: Directions,
+        comparable: ComparableRuns,
     ) -> None:
         self._workspace = workspace
         self._queue = queue
@@ -52,6 +56,7 @@ class Orders:
         self._runs = runs
         self._texts = texts
         self._directions = directions
+        self._comparable = comparable
 
     def config_of(self, request: TrainRequest) -> DreamBoothConfig:
         """What the request will train; raises what is wrong with it."""
@@ -107,19 +112,19 @@ class Orders:
     def generate(self, request: GenerateRequest, *, rerun_of: str | None = None) -> Job:
         checks.check_generate(request)
         names = [use.run for use in request.adapters]
-        self._require_one_base(names)
+        _require_one_base([self._runs.get(name) for name in names])
         title = f"{len(request.prompts) * len(request.seeds)} pictures · {', '.join(names)}"
         return self._submit(JobKind.GENERATE, title, request, names[0], rerun_of)
 
     def score(self, request: ScoreRequest, *, rerun_of: str | None = None) -> Job:
         checks.check_score(request)
-        self._require_one_base([request.run])
+        _require_one_base([self._runs.get(request.run)])
         title = f"scores · {request.run}"
         return self._submit(JobKind.SCORE, title, request, request.run, rerun_of)
 
     def compare(self, request: CompareRequest, *, rerun_of: str | None = None) -> Job:
         checks.check_compare(request)
-        self._require_one_base(request.runs)
+        _require_one_base([self._comparable.get(name) for name in request.runs])
         return self._submit(JobKind.COMPARE, " | ".join(request.runs), request, None, rerun_of)
 
     def submit(self, kind: JobKind, values: Mapping[str, Any], rerun_of: str | None = None) -> Job:
@@ -160,16 +165,16 @@ class Orders:
         values = dataclasses.asdict(request)
         return self._queue.submit(kind, title, values, run=run, rerun_of=rerun_of)
 
-    def _require_one_base(self, names: Sequence[str]) -> None:
-        views = [self._runs.get(name) for name in names]
-        unfinished = [view.name for view in views if view.base_fingerprint is None]
-        if unfinished:
-            raise StateError(
-                f"{', '.join(unfinished)}: has no adapter yet. Let the training finish first."
-            )
-        if len({view.base_fingerprint for view in views}) > 1:
-            on = ", ".join(f"{view.name} on {view.base}" for view in views)
-            raise ConfigError(
-                f"These adapters are of different bases: {on}. Choose runs of one base in one "
-                "precision."
-            )
+
+def _require_one_base(views: Sequence[RunView | TextRunView]) -> None:
+    unfinished = [view.name for view in views if view.base_fingerprint is None]
+    if unfinished:
+        raise StateError(
+            f"{', '.join(unfinished)}: has no adapter yet. Let the training finish first."
+        )
+    if len({view.base_fingerprint for view in views}) > 1:
+        on = ", ".join(f"{view.name} on {view.base}" for view in views)
+        raise ConfigError(
+            f"These adapters are of different bases: {on}. Choose runs of one base in one "
+            "precision."
+        )

@@ -15,18 +15,19 @@ from app import bases, training
 from app import system as machine
 from app.blind_pairs import Choice
 from app.blind_test import BlindTest, BlindTests, Shown, Tally
+from app.comparable import ComparableRuns
 from app.directions import Directions
 from app.estimate import estimate
 from app.in_use import check_idle, check_run_unused, check_subject_unused
 from app.jobs.engine import Queue
 from app.jobs.records import Event, Job, JobKind, JobState, Wish
-from app.layers import common_layers
 from app.method_table import method_table
 from app.ordering import Orders
 from app.pictures import comparison, comparison_file, job_file, pictures
 from app.requests import CompareRequest, GenerateRequest, ScoreRequest, TrainRequest
 from app.runs import Export, Runs
 from app.subjects import Subjects
+from app.text_runs import TextRuns, TextRunView
 from app.texts import Texts
 from app.tokens import Tokens
 from app.views import (
@@ -59,9 +60,11 @@ class Studio:
         self._runs = Runs(workspace)
         self.texts = Texts(workspace, queue)
         self.directions = Directions(workspace, queue)
+        self._comparable = ComparableRuns(self._runs, TextRuns(workspace))
         self._orders = Orders(
-            workspace, queue, self._subjects, self._runs, self.texts, self.directions
-        )
+            workspace, queue, self._subjects, self._runs, self.texts, self.directions,
+            self._comparable,
+        )  # fmt: skip
         self._blind_tests = BlindTests(workspace)
         self._tokens = Tokens(workspace)
 
@@ -164,7 +167,11 @@ class Studio:
 
     def layers(self, runs: Sequence[str]) -> list[str]:
         """Layers in which all of these runs have launched directions to compare."""
-        return common_layers([self._runs.open(name) for name in runs])
+        return self._comparable.layers(runs)
+
+    def comparable_runs(self) -> list[RunView | TextRunView]:
+        """Finished runs, on photos or on texts, the newest first."""
+        return self._comparable.all()
 
     def generate(self, request: GenerateRequest) -> Job:
         return self._orders.generate(request)

@@ -12,13 +12,14 @@ from app.jobs.records import JobKind
 from app.requests import CompareRequest
 from app.studio import Studio
 from app.tabs.blind import build_blind
-from app.tabs.choices import refreshed, run_choices
+from app.tabs.choices import Choices, refreshed
 from app.tabs.desk import Desk, asking, showing, two_columns, when
 from app.tabs.drawn import download
 from app.tabs.layer_names import layer_choices, layers_asked
 from app.tabs.markup import Markup, el, empty, join, picture, table
 from app.tabs.watch import show_made, watch_job
 from app.tabs.words import say
+from app.views import RunView
 from trainer.errors import UserError
 
 
@@ -50,12 +51,23 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     build_blind(desk, tab)
     when(runs.change, offer, [runs, layers], [layers], problem, queue=False)
     when(start.click, compare, [runs, layers, draws], desk.place, problem)
-    desk.on_show(
-        tab, lambda current: refreshed(run_choices(desk.studio), current or []), runs, runs
-    )
+    desk.on_show(tab, lambda current: refreshed(_choices(desk.studio), current or []), runs, runs)
     show_made(
         desk, JobKind.COMPARE, done, lambda job_id: overlap_page(desk.studio, job_id), overlap
     )
+
+
+def _choices(studio: Studio) -> Choices:
+    """Finished runs; one on texts with its task, which its name need not say."""
+    return [
+        (
+            run.name
+            if isinstance(run, RunView)
+            else say("compare.text_run", name=run.name, task=run.task),
+            run.name,
+        )
+        for run in studio.comparable_runs()
+    ]
 
 
 def overlap_page(studio: Studio, job_id: str) -> Markup:

@@ -12,14 +12,14 @@ from app.jobs.programs.folder import JobFolder
 from app.jobs.programs.stopping import Stop
 from app.requests import CompareRequest
 from eval.compare_subjects import CompareConfig, CompareWatch, compare_subjects
-from trainer.run import open_run
+from eval.compared_runs import open_compared
 
 
 def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
     request = cast(CompareRequest, job.request)
     job.progress(0, 0, "load")
     runs = tuple(job.workspace.run(name) for name in request.runs)
-    begun = job.begun([open_run(path).native for path in runs])
+    begun = job.begun([open_compared(path).folder.native for path in runs])
     config = CompareConfig(
         runs,
         out=begun / "made",

@@ -35,3 +35,18 @@ def test_all_makes_the_rest_needless() -> None:
 def test_a_layer_has_a_place_in_words() -> None:
     assert place(LAYERS[3]) == "up block 1 (text attention)"
     assert place(LAYERS[0]) == "down block 2 (picture attention)"
+
+
+def test_layers_of_text_models_go_by_their_names_and_each_kind_says_what_it_draws() -> None:
+    layers = [
+        f"bert.encoder.layer.{number}.{name}"
+        for number in (0, 1)
+        for name in ("attention.self.query", "attention.output.dense", "output.dense")
+    ]
+    assert layer_choices(layers)[:4] == [
+        ("all 6 layers", "all"),
+        ("every attention.output.dense, 2", "attention.output.dense"),
+        ("every attention.self.query, 2", "attention.self.query"),
+        ("every output.dense, 4", "output.dense"),
+    ]
+    assert layer_choices(layers)[4] == (layers[0], layers[0])

@@ -19,11 +19,13 @@ from app.jobs.engine import Queue
 from app.jobs.program import run_job
 from app.jobs.programs.exits import Exit
 from app.jobs.records import Job
+from app.requests import CompareRequest
 from app.studio import Studio
 from app.text_requests import TextMethodsRequest, TextScoreRequest
 from app.views import Upload
 from app.workspace import Workspace
 from eval.compare_methods import compare_methods
+from trainer.errors import ConfigError
 from trainer.text_run import TextRun
 
 SMALL: dict[str, Any] = {
@@ -130,6 +132,33 @@ def test_after_a_kill_it_ends_bitwise_where_one_alone_would(
     for file in ("native.safetensors", "head.safetensors"):
         ours, theirs = (load_file(one.path / file) for one in (run, alone))
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_two_tasks_of_one_base_are_compared_by_their_directions(desk: Any, texts: Studio) -> None:
+    adapter = {"rank": 2, "num_directions": 3, "prelaunch_steps": 3}
+    names = ["text-seed-0", "text-seed-1"]
+    for seed, name in enumerate(names):
+        optim = {**SMALL["optim"], "seed": seed}
+        desk.done(train(desk, name, settings={**SMALL, "adapter": adapter, "optim": optim}))
+    assert set(names) <= {run.name for run in texts.comparable_runs()}
+    layers = texts.layers(names)
+    assert len(layers) == 12 and layers[0].startswith("bert.encoder.layer.0.")
+    job = texts.compare(CompareRequest(tuple(names), ("attention.self.query",), null_draws=2))
+    folder = desk.job("compare", job.request)
+    texts.cancel(job.id)
+    desk.done(folder)
+    made = desk.workspace.comparison(folder.name)
+    overlap = json.loads((made / "overlap.json").read_text())
+    assert [subject["name"] for subject in overlap["subjects"]] == names
+    assert set(overlap["null"]["random"]["layers"]) == set(layers)
+    assert len(list((made / "grids").glob("*attention.self.query.png"))) == 2
+
+
+def test_a_method_of_comparison_has_no_directions_to_compare(desk: Any, texts: Studio) -> None:
+    desk.done(train(desk, "text-bitfit", settings=SMALL, instead="bitfit"))
+    with pytest.raises(ConfigError, match="text-bitfit trained bitfit, which launches no"):
+        texts.compare(CompareRequest(("text-bitfit", "text-seed-0")))
+    assert "text-bitfit" not in [run.name for run in texts.comparable_runs()]
 
 
 def test_little_memory_means_a_row_at_a_time_and_the_same_steps(desk: Any, texts: Studio) -> None:

@@ -4,6 +4,8 @@ What is compared is how well the runs answer: the first measure of their task (`
 `eval.score_commonsense`), or the validation loss where one of them is not scored. No random change
 of weights can stand in for that, so the yardsticks are others: the runs with random directions,
 plain LoRA at the same settings, and the spread over seeds.
+
+Runs that have no measure in common cannot be compared: `unscored` says which of them to score.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.directions.pooled import COUNT, DIRECTION, LAUNCH_STEP, OF_THE_LAUNCH, Settings
-from eval.directions.written import spread
+from eval.directions.written import LOSS, spread
 
 AXES = {"direction": DIRECTION, "t": LAUNCH_STEP, "s": COUNT}
 ORDER = ("tsd", "bottom", "random", "top", "top+bottom", "all")
@@ -23,15 +25,40 @@ Scores = Mapping[int, Mapping[str, float]]
 
 def ablations(pools: Sequence[tuple[Settings, Scores]]) -> dict[str, Any]:
     """By method, for those of which two or more runs differ in just one of the three settings."""
-    methods = dict.fromkeys(settings["method"] for settings, _ in pools if DIRECTION in settings)
     found = {}
-    for method in methods:
+    for method in _launching(pools):
         own = [pool for pool in pools if pool[0]["method"] == method]
-        families = {axis: _family(own, key) for axis, key in AXES.items()}
-        panels = {axis: family for axis, family in families.items() if len(family) > 1}
-        if panels:
+        if panels := _panels(own):
             found[method] = _ablation(panels, _plain_lora(own[0][0], pools))
     return {method: ablation for method, ablation in found.items() if ablation}
+
+
+def unscored(
+    pools: Sequence[tuple[Settings, Scores]], folders: Sequence[Mapping[int, str]]
+) -> dict[str, list[str]]:
+    """By method with something varied: the folders, by seed, of its runs without a task's score."""
+    found = {}
+    for method in _launching(pools):
+        own = [place for place, pool in enumerate(pools) if pool[0]["method"] == method]
+        if _panels([pools[place] for place in own]):
+            found[method] = [
+                folders[place][seed]
+                for place in own
+                for seed, row in pools[place][1].items()
+                if not row.keys() - {LOSS}
+            ]
+    return {method: missing for method, missing in found.items() if missing}
+
+
+def _launching(pools: Sequence[tuple[Settings, Scores]]) -> list[str]:
+    """The methods that have directions to choose."""
+    return list(dict.fromkeys(settings["method"] for settings, _ in pools if DIRECTION in settings))
+
+
+def _panels(own: Sequence[tuple[Settings, Scores]]) -> dict[str, dict[Any, Scores]]:
+    """By axis: what one method was tried with, where that is more than one value."""
+    families = {axis: _family(own, key) for axis, key in AXES.items()}
+    return {axis: family for axis, family in families.items() if len(family) > 1}
 
 
 def _family(pools: Sequence[tuple[Settings, Scores]], key: str) -> dict[Any, Scores]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from eval.directions.ablation import ablations
+from eval.directions.ablation import ablations, unscored
 from eval.directions.layer_by_layer import Spectrum, Studied
 from eval.directions.pooled import pools
-from eval.directions.studied import AdapterRun, FullRun
+from eval.directions.studied import AdapterRun, FullRun, StudiedRun
 from eval.directions.summary import capture_json, launched_json, spectrum_json
 from eval.directions.written import losses, score_of_run
+from eval.machine import machine
 
 FORMAT = 2
 
@@ -32,16 +33,20 @@ def record_of(
         (pool[0].settings, {each.seed: score_of_run(each.run.run) for each in pool})
         for pool in members.values()
     ]
+    folders = [{each.seed: _name(each.run) for each in pool} for pool in members.values()]
     return {
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
         "base": full.config.base,
         "task": full.config.task_name,
-        "full": full.run.path.resolve().name,
+        "full": _name(full),
+        "trained": _training(full),
         "null_draws": draws,
         "change_rates": spectrum_json(spectrum.layers, spectrum.drawn),
         "methods": {name: _method(pool) for name, pool in members.items()},
         "ablations": ablations(scores),
+        "unscored": unscored(scores, folders),
     }
 
 
@@ -54,7 +59,8 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
         "task": first.config.task_name,
         "direction": pool[0].settings.get("adapter.direction"),
         "rank": first.native.config.rank if isinstance(first, AdapterRun) else None,
-        "runs": [run.path.resolve().name for run in runs],
+        "trained": _training(first),
+        "runs": [_name(each.run) for each in pool],
         "seeds": [each.seed for each in pool],
         "launch_step": pool[0].launch_step,
         "capture": capture_json([each.captures for each in pool]),
@@ -62,3 +68,20 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
         "losses": losses(runs),
         "score": [score_of_run(run) for run in runs],
     }
+
+
+def _training(run: StudiedRun) -> dict[str, Any]:
+    """How long a run was trained, and on how much."""
+    optim = run.config.optim
+    return {
+        "steps": run.step if isinstance(run, FullRun) else run.native.step,
+        "batch_size": optim.batch_size,
+        "learning_rate": optim.learning_rate,
+        "examples": run.config.examples,  # None: all that the task has
+        "max_length": run.config.max_length,
+        "precision": run.config.model.precision,
+    }
+
+
+def _name(run: StudiedRun) -> str:
+    return run.run.path.resolve().name

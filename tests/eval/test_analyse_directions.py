@@ -17,6 +17,7 @@ from eval.analyse_directions import AnalyseConfig, analyse_directions, main
 from eval.directions.gallery import draw_all
 from eval.directions.verdicts import amount, numbers
 from eval.directions.words import summary
+from eval.machine import machine
 from eval.reproduction.__main__ import document
 from eval.reproduction.stored import RESULTS, Results
 from tests.text_bases import glue_recipe, llm_recipe
@@ -99,6 +100,15 @@ def test_the_reproduction_shows_each_number_with_its_null(
     tsd = next(method for method in record["methods"].values() if method["method"] == "lora-tsd")
     parts = " | ".join(amount(tsd["amplification"][part], ".2f") for part in ("all", "AB", "dash"))
     assert f" | {parts} | " in text
+
+
+def test_the_record_says_on_what_machine_it_was_made_and_how_long_runs_were_trained(
+    record: dict[str, Any],
+) -> None:
+    assert record["machine"] == machine()
+    for trained in (record["trained"], record["methods"]["lora-tsd"]["trained"]):
+        assert (trained["steps"], trained["precision"]) == (6, "fp32")
+        assert set(trained) >= {"batch_size", "learning_rate", "examples", "max_length"}
 
 
 def test_tsds_are_those_of_the_two_weights_by_numpy(
@@ -209,6 +219,7 @@ def test_directions_varied_alone_are_an_ablation(
     assert ablation["measure"] == "validation loss"
     assert [row["value"] for row in ablation["axes"]["direction"]["values"]] == ["tsd", "top"]
     assert (tmp_path / "ablation-lora-tsd.png").exists()
+    assert record["unscored"] == {"lora-tsd": [tsd.path.name, top.path.name]}
     words = summary(record)
     assert "lora-tsd by its settings, validation loss" in words
     assert "it is" in words and "chance" in words

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eval.directions.ablation import ablations
+from eval.directions.ablation import ablations, unscored
 from eval.directions.pooled import settings_of
 from eval.reproduction import about_directions
 from eval.reproduction.stored import Results
@@ -82,3 +82,13 @@ def test_where_one_run_is_not_scored_the_validation_loss_is_compared() -> None:
 def test_without_anything_varied_or_measured_there_is_no_ablation() -> None:
     assert ablations([pool([{"accuracy": 0.9}])]) == {}
     assert ablations([pool([{}]), pool([{}], direction="top")]) == {}
+
+
+def test_where_runs_have_nothing_in_common_those_without_a_score_are_named() -> None:
+    pools = [
+        pool([{"accuracy": 0.9}, {LOSS: 0.3}]), pool([{}], direction="top"),
+        pool([{}], None, method="lora-init"),
+    ]  # fmt: skip
+    folders = [{0: "tsd-0", 1: "tsd-1"}, {0: "top-0"}, {0: "init-0"}]
+    assert ablations(pools) == {}
+    assert unscored(pools, folders) == {"lora-dash": ["tsd-1", "top-0"]}

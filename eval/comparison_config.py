@@ -22,8 +22,10 @@ Recipe = GlueConfig | LLMConfig
 COMMONSENSE = "commonsense"
 VARIANTS: dict[str, dict[str, Any]] = {
     "milora": {"method": "lora-init", "direction": "bottom", "prelaunch_steps": 0},
+    "random-init": {"method": "lora-init", "direction": "random", "prelaunch_steps": 0},
 }
-"""Methods that are the core's with certain settings."""
+"""Methods that are the core's with certain settings. random-init is what the paper's Table 4 calls
+RoSA, a start from random singular vectors; ROSA (Hameed et al. 2024) draws new ones as it goes."""
 RATES: dict[str, tuple[float, float]] = {
     "full": (2e-5, 1e-4),
     "bitfit": (1e-3, 5e-3),
@@ -53,8 +55,8 @@ class ComparisonConfig:
     methods: tuple[str, ...] = (
         "lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-restart",
     )  # fmt: skip
-    """Any of --adapter.method and --instead of the trainers, milora, and a method of the core with
-    other directions as method:direction, like lora-dash:bottom."""
+    """Any of --adapter.method and --instead of the trainers, milora, random-init, and a method of
+    the core with other directions as method:direction, like lora-dash:bottom."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of the head, the order of examples, dropout and the adapter's start."""
     rates: tuple[float, ...] = ()

@@ -198,6 +198,7 @@ def test_names_stand_for_settings() -> None:
     )  # fmt: skip
     milora = replace(adapter, method="lora-init", direction="bottom", prelaunch_steps=0)
     assert method_of("milora", adapter) == (milora, None)
+    assert method_of("random-init", adapter) == (replace(milora, direction="random"), None)
 
 
 def test_every_method_has_two_rates_unless_told() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,9 @@ from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.errors import ArtifactError, UserError
 from trainer.files import whole_file
 from trainer.run import Run
+from trainer.text_run import TextRun
 
-Export = Literal["diffusers", "kohya", "bundle"]
+Export = Literal["diffusers", "kohya", "peft", "bundle"]
 
 
 class Runs:
@@ -68,15 +70,18 @@ class Runs:
         return known[path]
 
     def export(self, name: str, what: Export) -> Path:
-        """The file to hand on: an adapter, or a zip of all but checkpoints and photos."""
+        """The file to hand on: an adapter (of texts, PEFT's folder as a zip), or a zip of all but
+        checkpoints and photos."""
         run = self.open(name)
         if not run.native.exists():
             raise ArtifactError(f"The run {name} has no adapter yet: let it finish first.")
         if what == "bundle":
             return self._bundle(run)
+        if what == "peft":
+            return self._peft(run)
         adapter = run.adapter if what == "diffusers" else run.adapter_kohya
         if not adapter.is_file():
-            raise ArtifactError(f"The run {name} is not on photos: take it away as a bundle.")
+            raise ArtifactError(f"The run {name} is not on photos: take it away as peft or bundle.")
         return adapter
 
     def delete(self, name: str) -> None:
@@ -84,11 +89,24 @@ class Runs:
 
     def _bundle(self, run: Run) -> Path:
         kept_back = (run.checkpoints, run.photos, run.held_out)
-        path = self._workspace.cache / "exports" / f"{run.path.name}.zip"
+        return self._zip(run.path, run.path.name, kept_back)
+
+    def _peft(self, run: Run) -> Path:
+        folder = TextRun(run.path).adapter
+        if not folder.is_dir():
+            raise ArtifactError(
+                f"The run {run.path.name} has no adapter in PEFT's format: only those on texts, of "
+                "the adapter's own methods, have one. Take it away as a bundle."
+            )
+        return self._zip(folder, f"{run.path.name}-peft")
+
+    def _zip(self, folder: Path, name: str, kept_back: Sequence[Path] = ()) -> Path:
+        """All files below a folder but those kept back, as one folder of that name."""
+        path = self._workspace.cache / "exports" / f"{name}.zip"
         with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
-            for file in sorted(run.path.rglob("*")):
+            for file in sorted(folder.rglob("*")):
                 if file.is_file() and not any(file.is_relative_to(kept) for kept in kept_back):
-                    bundle.write(file, Path(run.path.name) / file.relative_to(run.path))
+                    bundle.write(file, Path(name) / file.relative_to(folder))
         return path
 
 

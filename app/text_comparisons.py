@@ -119,6 +119,7 @@ class TextComparisons:
             data=str(self._workspace.text_set(request.data)) if uploaded else None,
             examples=request.examples,
             test_items=request.test_items,
+            generated_items=request.generated_items,
             config=folder / "settings.json",
             out=folder,
             workspace=self._workspace.root,
@@ -143,6 +144,8 @@ def check(request: TextMethodsRequest) -> None:
             ("rank", request.rank, 1 <= request.rank <= 4096, "1 to 4096"),
             ("examples", request.examples, _count(request.examples), "at least 1"),
             ("test_items", request.test_items, _count(request.test_items), "at least 1"),
+            ("generated_items", request.generated_items,
+             0 <= request.generated_items <= 10**9, "at least 0"),
         ) if not good
     ]  # fmt: skip
     if faults:

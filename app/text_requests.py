@@ -66,7 +66,9 @@ class TextMethodsRequest:
     examples: int | None = None
     """Train on so many; unset, on all."""
     test_items: int | None = None
-    """Score the first so many items of instructions; unset, all."""
+    """Score the first so many items of instructions by likelihood; unset, all."""
+    generated_items: int = 0
+    """Also read the answer out of what is written, for the first so many items."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Other values of every cell, nested as in a run's config.json."""
 

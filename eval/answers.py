@@ -2,6 +2,7 @@
 
 extract        generation: the first possible label in the response, as the paper's family of
                repositories reads it (LLM-Adapters, commonsense_evaluate.py)
+extract_text   the same where a model writes the answer's text and not its label
 most_likely    likelihood: the choice whose text the model finds most likely
 """
 
@@ -20,6 +21,17 @@ def extract(response: str, choices: Sequence[str]) -> str:
     """
     found = re.search("|".join(map(re.escape, choices)), response)
     return found[0] if found else NO_ANSWER
+
+
+def extract_text(response: str, texts: Sequence[str], choices: Sequence[str]) -> str:
+    """The choice whose text comes first in the response; "" where none does.
+
+    Of texts that begin at one place the longest counts; case does not, nor do parts of words.
+    """
+    pairs = sorted(zip(texts, choices, strict=True), key=lambda pair: -len(pair[0].strip()))
+    pattern = "|".join(rf"(?<!\w)({re.escape(text.strip())})(?!\w)" for text, _ in pairs)
+    found = re.search(pattern, response, re.IGNORECASE)
+    return pairs[found.lastindex - 1][1] if found and found.lastindex else NO_ANSWER
 
 
 def most_likely(log_likelihoods: Sequence[float], choices: Sequence[str]) -> str:

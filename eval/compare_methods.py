@@ -50,7 +50,7 @@ def _row(config: ComparisonConfig, name: str) -> dict[str, Any]:
         rate = best_rate(losses)
         print(f"{name}: rate {rate:g} of {', '.join(map('{:g}'.format, losses))}", flush=True)
         for seed in config.seeds:
-            scores = cell_scores(config.cell(name, rate, seed), config.test_items)
+            scores = cell_scores(config.cell(name, rate, seed), config.scored)
             if scores is not None:
                 told = [f"{measure} {100 * value:.1f}" for measure, value in scores.items()]
                 print(f"  seed {seed}: {', '.join(told)}", flush=True)

@@ -14,12 +14,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from eval.comparison_config import Recipe
+from eval.comparison_config import Recipe, Scored
 from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense
 from eval.score_config import ScoreWatch
 from eval.score_glue import ScoreGlueConfig, score_glue
@@ -28,7 +29,7 @@ from trainer.errors import ConfigError, DashboothError, Interrupted
 from trainer.files import write_json
 from trainer.journal import Watch
 from trainer.stopping import stop_on_signals
-from trainer.text_config import GlueConfig
+from trainer.text_config import GlueConfig, TextModelConfig
 from trainer.text_run import TextRun
 
 Numbers = dict[str, Any]
@@ -45,11 +46,10 @@ class Looks:
     scoring: ScoreWatch
 
 
-def cell_scores(
-    settings: Recipe, test_items: int | None, maker: Maker | None = None
-) -> Numbers | None:
+def cell_scores(settings: Recipe, scored: Scored, maker: Maker | None = None) -> Numbers | None:
     """Every measure of a cell, made now if it is not there; None while another call makes it."""
-    return once("cell.json", maker, _score_cell, settings, test_items)
+    found = once(scored.file, maker, _score_cell, settings, scored)
+    return None if found is None else found["scores"]
 
 
 def here(looks: Looks) -> Maker:
@@ -92,10 +92,16 @@ def _require_same(settings: Recipe) -> None:
     """ConfigError where the folder holds a cell of other settings, which would spoil the table."""
     assert settings.run is not None
     run = TextRun(settings.run)
-    if run.config_file.exists() and replace(run.read_config(), model=settings.model) != settings:
+    if run.config_file.exists() and _told(run.read_config()) != _told(settings):
         raise ConfigError(
             f"{run.path} was trained with other settings. Give another --out, or delete it."
         )
+
+
+def _told(settings: Recipe) -> Recipe:
+    """What makes two cells one, on whichever machine and wherever its folder lies."""
+    data = settings.data and str(Path(settings.data).expanduser().resolve())
+    return replace(settings, run=None, workspace=Path(), data=data, model=TextModelConfig())
 
 
 def _alone(make: Callable[..., Numbers], *arguments: object) -> Numbers:
@@ -143,12 +149,24 @@ def trained(settings: Recipe, looks: Looks | None = None) -> TextRun:
     return found
 
 
-def _score_cell(settings: Recipe, test_items: int | None, looks: Looks | None = None) -> Numbers:
+def _score_cell(settings: Recipe, scored: Scored, looks: Looks | None = None) -> Numbers:
+    """{"scores": by measure, "items": how many answers the first is of}"""
     run = trained(settings, looks)
     watch = looks.scoring if looks else None
     if isinstance(settings, GlueConfig):
-        scores = score_glue(ScoreGlueConfig(run.path), watch)["scores"]
-        return {name: score["value"] for name, score in scores.items()}
-    asked = ScoreCommonsenseConfig(run.path, items=test_items, base=False)
+        measures = score_glue(ScoreGlueConfig(run.path), watch)["scores"]
+        return _numbers({name: (score, score["n"]) for name, score in measures.items()})
+    asked = ScoreCommonsenseConfig(run.path, items=scored.items, base=False)
     sets = score_commonsense(asked, watch)["sets"]
-    return {name: found["accuracy"]["value"] for name, found in sets.items()}
+    found = {name: (row["accuracy"], row["n"]) for name, row in sets.items()}
+    if scored.generated:
+        asked = replace(asked, by="generation", items=scored.generated)
+        written = score_commonsense(asked, watch)["sets"]
+        found |= {f"{name}, generated": (row["accuracy"], row["n"])
+                  for name, row in written.items()}  # fmt: skip
+    return _numbers(found)
+
+
+def _numbers(found: dict[str, tuple[Numbers, int]]) -> Numbers:
+    items = next(iter(found.values()))[1]
+    return {"scores": {name: score["value"] for name, (score, _) in found.items()}, "items": items}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from trainer.adapters.config import AdapterConfig, Direction, Method
+from trainer.config import out_of_range
 from trainer.config_file import read_config
 from trainer.errors import ConfigError
 from trainer.methods.config import Instead
@@ -40,6 +41,23 @@ LOW_RANK_RATES = (2e-4, 5e-4)
 training loss of plain LoRA on MiniLM falls and then jumps back to that of guessing."""
 CHOOSING_SHARE, CHOOSING_SEED, HELD_OUT = 10, 0, 500
 """A tenth of the training set is left out when a rate is tried, and judges it by so many rows."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """How many items of commonsense score a cell."""
+
+    items: int | None
+    """By likelihood; None for all."""
+    generated: int
+    """Read out of what is written."""
+
+    @property
+    def file(self) -> str:
+        """Scores by other items are other scores."""
+        if self.items is None and not self.generated:
+            return "cell.json"
+        return f"cell-{self.items or 'all'}-{self.generated}.json"
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,9 @@ class ComparisonConfig:
     examples: int | None = None
     """Train on so many. Unset: on all."""
     test_items: int | None = None
-    """Score the first so many items of commonsense. Unset: all."""
+    """Score the first so many items of commonsense by likelihood. Unset: all."""
+    generated_items: int = 0
+    """Also read the answer out of what the model writes, for the first so many items; 0: do not."""
     config: Path | None = None
     """JSON file with more values of the trainer's, like a run's config.json."""
     out: Path | None = None
@@ -88,6 +108,9 @@ class ComparisonConfig:
         faults = [*(fault for name in self.methods if (fault := _fault(name)))]
         if not (self.methods and self.seeds):
             faults.append("--methods and --seeds need at least one each.")
+        counts = [("--test-items", self.test_items, 1),
+                  ("--generated-items", self.generated_items, 0)]  # fmt: skip
+        faults += out_of_range(counts, [])
         if self.steps < 5:
             faults.append(f"--steps is {self.steps}; a pre-launch and a dash need 5 or more.")
         if faults:
@@ -97,6 +120,11 @@ class ComparisonConfig:
     def folder(self) -> Path:
         """Where cells and table lie."""
         return self.out or WORKSPACE / "comparisons" / self.task
+
+    @property
+    def scored(self) -> Scored:
+        """What its cells are scored by."""
+        return Scored(self.test_items, self.generated_items)
 
     def rates_of(self, name: str) -> tuple[float, ...]:
         """The rates to choose from for one method."""

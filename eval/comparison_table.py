@@ -24,7 +24,8 @@ def row_of(config: ComparisonConfig, name: str) -> Row:
     if losses is None:
         return {"method": name, "open": list(config.seeds)}
     rate = best_rate(losses)
-    cells = [cell for seed in config.seeds if (cell := _cell(config.cell(name, rate, seed)))]
+    found = (_cell(config.cell(name, rate, seed), config.scored.file) for seed in config.seeds)
+    cells = [cell for cell in found if cell is not None]
     done = [cell["seed"] for cell in cells]
     return {
         "method": name,
@@ -54,10 +55,10 @@ def _known_losses(config: ComparisonConfig, name: str) -> dict[float, float] | N
     return losses
 
 
-def _cell(settings: Recipe) -> Row | None:
+def _cell(settings: Recipe, file: str) -> Row | None:
     """One training in numbers; None where it has not ended."""
-    scores = _read(settings, "cell.json")
-    if scores is None or settings.run is None:
+    scored = _read(settings, file)
+    if scored is None or settings.run is None:
         return None
     run = TextRun(settings.run)
     steps = [row for row in run.metric_rows() if row["kind"] == "step"]
@@ -65,20 +66,12 @@ def _cell(settings: Recipe) -> Row | None:
     return {
         "run": run.path.name,
         "seed": settings.optim.seed,
-        "scores": scores,
-        "items": _items(json.loads(run.scores.read_text("utf-8"))),
+        **scored,
         "parameters": status["parameters"],
         "head_parameters": status["head_parameters"],
         "seconds": round(sum(row["seconds"] for row in steps), 1),
         "memory_gib": max(row["memory_gib"] for row in steps),
     }
-
-
-def _items(scores: Row) -> int:
-    """How many answers a measure is of; of the first set, where there are several."""
-    rows: dict[str, Row] = scores["sets"] if "sets" in scores else scores["scores"]
-    found: int = next(iter(rows.values()))["n"]
-    return found
 
 
 def _read(settings: Recipe, name: str) -> Row | None:

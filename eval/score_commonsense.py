@@ -1,8 +1,8 @@
 """Score a run on multiple-choice items: `python -m eval.score_commonsense RUN [FILE | FOLDER]`.
 
     likelihood    the choice that the model finds most likely, in the run's style
-    generation    beam search in the style labels, the answer extracted from the response, as in the
-                  paper's protocol (LLM-Adapters: 4 beams, 32 new tokens)
+    generation    beam search, the answer extracted from the response, as in the paper's protocol
+                  (LLM-Adapters: 4 beams, 32 new tokens): a label, or in the style texts its text
 
 Each set has its accuracy, with the base alone beside it; the average over sets is the paper's.
 """
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import tyro
 
-from eval.answers import NO_ANSWER, extract, most_likely, most_likely_per_byte
+from eval.answers import NO_ANSWER, extract, extract_text, most_likely, most_likely_per_byte
 from eval.glue_metrics import accuracy
 from eval.score_config import ScoreWatch
 from eval.scores import Score, score_of
@@ -38,7 +38,6 @@ from trainer.data.instruct import (
 from trainer.errors import ConfigError
 from trainer.text.finished import load_base, open_text_run
 from trainer.text.load import TextModel
-from trainer.text_config import LLMConfig
 from trainer.text_run import TextRun
 
 Way = Literal["likelihood", "generation"]
@@ -95,7 +94,7 @@ def score_commonsense(
         name: read_items(file, "test")[: config.items]
         for name, file in find_sets(data, "test").items()
     }
-    style = _style(config, trained)
+    style = trained.style
     _require_choices(sets, style)
 
     rows = _answer(config, open_text_run(config.run)[1], sets, style, watch)
@@ -113,18 +112,14 @@ def score_commonsense(
         "average": _average(rows),
         "average_base": _average(base) if base else None,
     }
-    Answers(run, config.data).write(scores, (row for answered in rows.values() for row in answered))
+    answers_of(config).write(scores, (row for answered in rows.values() for row in answered))
     return scores
 
 
-def _style(config: ScoreCommonsenseConfig, trained: LLMConfig) -> Style:
-    """A run trained on texts never learnt to write a label that could be extracted."""
-    if config.by == "generation" and trained.style != "labels":
-        raise ConfigError(
-            f"--by generation needs a run trained with --style labels; this one has "
-            f"{trained.style}. Use --by likelihood."
-        )
-    return trained.style
+def answers_of(config: ScoreCommonsenseConfig) -> Answers:
+    """Where a scoring writes: what was generated lies beside what was compared."""
+    by = config.by if config.by == "generation" else None
+    return Answers(TextRun(config.run), config.data, by)
 
 
 def _require_choices(sets: dict[str, list[Item]], style: Style) -> None:
@@ -148,7 +143,7 @@ def _answer(
             if config.by == "likelihood":
                 rows = _by_likelihood(model, items, style, config.batch_size, advance)
             else:
-                rows = _by_generation(config, model, items, advance)
+                rows = _by_generation(config, model, items, style, advance)
             answered[name] = [{"set": name, **row} for row in rows]
     return answered
 
@@ -171,17 +166,27 @@ def _by_likelihood(
 
 
 def _by_generation(
-    config: ScoreCommonsenseConfig, model: TextModel, items: Sequence[Item], advance: Advance
+    config: ScoreCommonsenseConfig,
+    model: TextModel,
+    items: Sequence[Item],
+    style: Style,
+    advance: Advance,
 ) -> list[Row]:
     written = responses(
-        model, [prompt_of(item) for item in items], batch_size=config.batch_size,
+        model, [prompt_of(item, style) for item in items], batch_size=config.batch_size,
         num_beams=config.num_beams, max_new_tokens=config.max_new_tokens, advance=advance,
     )  # fmt: skip
     return [
         {"instruction": item.instruction, "answer": item.answer,
-         "prediction": extract(response, item.choices), "response": response}
+         "prediction": _extracted(response, item, style), "response": response}
         for item, response in zip(items, written, strict=True)
     ]  # fmt: skip
+
+
+def _extracted(response: str, item: Item, style: Style) -> str:
+    if style == "labels":
+        return extract(response, item.choices)
+    return extract_text(response, candidates_of(item, style), item.choices)
 
 
 def _decoding(config: ScoreCommonsenseConfig) -> Row | None:
@@ -223,7 +228,7 @@ def _report(config: ScoreCommonsenseConfig) -> None:
         print(f"  {name:<18}{percent(Score(**found['accuracy']))}{base}  (n = {found['n']})")
     if len(scores["sets"]) > 1:
         print(f"  {'average':<18}{100 * scores['average']:.1f}")
-    answers = Answers(TextRun(config.run), config.data)
+    answers = answers_of(config)
     print(f"\n  {answers.scores}\n  {answers.predictions}")
 
 

@@ -29,6 +29,8 @@ class Answers:
 
     run: TextRun
     file: Path | None
+    by: str | None = None
+    """A second way to answer, which its files' names end in."""
 
     @property
     def scores(self) -> Path:
@@ -45,7 +47,8 @@ class Answers:
         write_json(self.scores, scores)
 
     def _beside(self, path: Path) -> Path:
-        return path if self.file is None else path.with_stem(f"{path.stem}-{_name(self.file)}")
+        parts = (path.stem, self.file and _name(self.file), self.by)
+        return path.with_stem("-".join(part for part in parts if part))
 
 
 def _name(file: Path) -> str:

@@ -123,6 +123,11 @@ class Queue:
         job = self.job(job_id)
         if job.state is not JobState.RUNNING:
             raise StateError(f"job {job_id} is {job.state}: only a running job can {wish} now.")
+        if wish is Wish.SAMPLE and job.kind is not JobKind.TRAIN:
+            raise StateError(
+                f"job {job_id} is a {job.kind}: only a training on photos draws samples. On texts, "
+                "validation.every sets how often it looks at held-out rows."
+            )
         self.store.wish(job_id, wish)
 
     def retry(self, job_id: str) -> Job:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.tabs.markup import Markup, button, el
 from app.tabs.words import say
 
 KINDS = ("diffusers", "kohya", "bundle")
+"""Of a run on photos."""
 
 
-def export_links(run: str | None) -> Markup:
-    """Downloads for diffusers, for ComfyUI and A1111, and of everything; and deletion."""
+def export_links(run: str | None, kinds: Sequence[str] = KINDS) -> Markup:
+    """A download for each program that reads adapters, and of everything; and deletion."""
     if not run:
         return Markup("")
     links = [
         el("a", say(f"export.{kind}"), el("small", say(f"export.{kind}_info")), class_="act",
            href=f"api/runs/{run}/export/{kind}", download=True)
-        for kind in KINDS
+        for kind in kinds
     ]  # fmt: skip
     delete = button(say("export.delete"), "delete", kind="danger",
                     confirm=say("export.delete_confirm", run=run))  # fmt: skip

@@ -69,7 +69,7 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
 
 
 def _fields() -> list[Any]:
-    """Methods, seeds, steps, batch, rank, rates, examples, test items."""
+    """Methods, seeds, steps, batch, rank, rates, examples, items by likelihood and written."""
     methods = gr.Dropdown(
         methods_to_compare(), value=FIRST, multiselect=True, allow_custom_value=True,
         label=say("methods.which"), info=say("language.methods_info"),
@@ -86,11 +86,13 @@ def _fields() -> list[Any]:
                               min_width=90)  # fmt: skip
         test = gr.Textbox(label=say("language.items"), placeholder=say("language.all"),
                           min_width=90)  # fmt: skip
-    return [methods, seeds, steps, batch, rank, rates, examples, test]
+        written = gr.Number(0, precision=0, minimum=0, label=say("language.generated"),
+                            min_width=90)  # fmt: skip
+    return [methods, seeds, steps, batch, rank, rates, examples, test, written]
 
 
 def _request(asked: Sequence[Any], form: TextForm, of_form: Sequence[Any]) -> TextMethodsRequest:
-    methods, seeds, steps, batch, rank, rates, examples, test = asked
+    methods, seeds, steps, batch, rank, rates, examples, test, written = asked
     view, base, settings = form.settings_of_demo(of_form)
     return TextMethodsRequest(
         data=view.id,
@@ -103,6 +105,7 @@ def _request(asked: Sequence[Any], form: TextForm, of_form: Sequence[Any]) -> Te
         rates=numbers(say("language.rates"), rates),
         examples=whole_number(say("language.examples"), examples),
         test_items=whole_number(say("language.items"), test),
+        generated_items=int(written or 0),
         settings=settings,
     )
 

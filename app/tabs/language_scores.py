@@ -11,8 +11,9 @@ from app.jobs.records import JobKind
 from app.studio import Studio
 from app.tabs.choices import Choices, kept, refreshed
 from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
+from app.tabs.exports import export_links
 from app.tabs.language_form import set_label
-from app.tabs.markup import Markup, button, el, empty, join, table
+from app.tabs.markup import Markup, el, empty, join, table
 from app.tabs.numbers import whole_number
 from app.tabs.scorecard import number
 from app.tabs.watch import watch_job
@@ -57,7 +58,7 @@ def build_scores(desk: Desk, tab: gr.Tab, trained: gr.Textbox) -> None:
         return desk.show(studio.texts.score(request))
 
     def show(name: str | None) -> list[Any]:
-        return [_data_of(studio, name), score_page(studio, name), file_links(name)]
+        return [_data_of(studio, name), score_page(studio, name), file_links(studio, name)]
 
     def fill(current: str | None) -> list[Any]:
         choices = run_choices(studio)
@@ -161,12 +162,9 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def file_links(run: str | None) -> Markup:
-    """The run as a zip, and its deletion."""
+def file_links(studio: Studio, run: str | None) -> Markup:
+    """The adapter for PEFT where there is one, the run as a zip, and its deletion."""
     if not run:
         return Markup("")
-    link = el("a", say("export.bundle"), el("small", say("language.bundle_info")), class_="act",
-              href=f"api/runs/{run}/export/bundle", download=True)  # fmt: skip
-    delete = button(say("export.delete"), "delete", kind="danger",
-                    confirm=say("language.run_delete_confirm", run=run))  # fmt: skip
-    return el("section", el("h4", say("export.title")), el("div", link, class_="exports"), delete)
+    has_adapter = not studio.texts.run(run).instead
+    return export_links(run, ("peft", "bundle") if has_adapter else ("bundle",))

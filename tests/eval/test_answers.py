@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from eval.answers import NO_ANSWER, extract, most_likely, most_likely_per_byte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.answers import NO_ANSWER, extract, extract_text, most_likely, most_likely_per_byte
 from trainer.data.instruct import COMMONSENSE
 
 
@@ -33,6 +37,33 @@ def test_the_first_label_counts_as_it_does_in_the_papers_protocol(
     name: str, response: str, expected: str
 ) -> None:
     assert extract(response, COMMONSENSE[name]) == expected
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("honey", "b"),
+        ("Honey, which they store", "b"),
+        ("first silk, then honey", "a"),
+        ("the honey pot of gold", "c"),
+        ("honeycombs", NO_ANSWER),
+        ("", NO_ANSWER),
+    ],
+)
+def test_a_written_answer_is_the_choice_whose_text_comes_first_and_is_longest(
+    response: str, expected: str
+) -> None:
+    texts = (" silk", " honey", " honey pot")
+    assert extract_text(response, texts, ("a", "b", "c")) == expected
+
+
+@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, unique_by=str.strip))
+def test_any_text_alone_is_read_as_itself_or_as_one_that_reads_the_same(texts: list[str]) -> None:
+    choices = tuple(map(str, range(len(texts))))
+    for text in texts:
+        found = extract_text(text.strip(), texts, choices)
+        assert found != NO_ANSWER
+        assert re.fullmatch(re.escape(texts[int(found)].strip()), text.strip(), re.IGNORECASE)
 
 
 def test_the_likeliest_text_wins_and_per_byte_a_long_one_is_not_wronged() -> None:

@@ -173,14 +173,20 @@ def test_a_language_model_is_compared_by_the_likelihood_of_answers(
         task="commonsense", test_items=10,
     )  # fmt: skip
     cell = compare_methods(config)["methods"][0]["cells"][0]
-    assert list(cell["scores"]) == ["commonsense_demo"]
+    assert list(cell["scores"]) == ["commonsense_demo"] and cell["items"] == 10
     assert 0 <= cell["scores"]["commonsense_demo"] <= 1
+    asked_anew = replace(config, test_items=20, generated_items=4)
+    [anew] = compare_methods(asked_anew)["methods"][0]["cells"]
+    assert anew["items"] == 20 and anew["run"] == cell["run"]
+    assert list(anew["scores"]) == ["commonsense_demo", "commonsense_demo, generated"]
+    assert 4 * anew["scores"]["commonsense_demo, generated"] in range(5)
+    assert compare_methods(config)["methods"][0]["cells"] == [cell]
 
 
 def test_a_cell_has_a_process_of_its_own(bert: Path, tmp_path: Path) -> None:
     config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,))
     settings = config.cell("ssl", 1e-2, 0)
-    scores = comparison_cells.cell_scores(settings, None)
+    scores = comparison_cells.cell_scores(settings, config.scored)
     assert scores is not None and 0 <= scores["accuracy"] <= 1
     assert settings.run is not None and (settings.run / "cell.json").exists()
 

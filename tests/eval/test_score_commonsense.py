@@ -13,7 +13,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from eval.answers import extract
+from eval.answers import extract, extract_text
 from eval.score_commonsense import ScoreCommonsenseConfig, main, score_commonsense
 from tests.text_bases import llm_recipe
 from trainer import llm
@@ -75,13 +75,27 @@ def test_generation_extracts_its_answers_from_the_responses(labels_run: TextRun)
         labels_run.path, by="generation", items=8, max_new_tokens=8, num_beams=2
     )
     scores = score_commonsense(config)
-    rows = lines(labels_run.predictions)
+    rows = lines(labels_run.path / "predictions-generation.jsonl")
     assert scores["decoding"] == {"num_beams": 2, "max_new_tokens": 8}
     assert len(rows) == scores["sets"]["commonsense_demo"]["n"] == 8
     for item, row in zip(read_items(DEMO_FILE, "test"), rows, strict=False):
         assert row["prediction"] == extract(row["response"], item.choices)
     unanswered = sum(row["prediction"] == "" for row in rows)
     assert scores["sets"]["commonsense_demo"]["without_answer"] == unanswered
+
+
+def test_a_run_on_texts_writes_texts_and_both_ways_of_scoring_stay(run: TextRun) -> None:
+    by_likelihood = score_commonsense(ScoreCommonsenseConfig(run.path, base=False))
+    asked = ScoreCommonsenseConfig(run.path, by="generation", items=6, num_beams=1, base=False)
+    written = score_commonsense(asked)
+    stored = {name: json.loads((run.path / f"{name}.json").read_text())
+              for name in ("scores", "scores-generation")}  # fmt: skip
+    assert stored == {"scores": by_likelihood, "scores-generation": written}
+    rows = lines(run.path / "predictions-generation.jsonl")
+    assert len(rows) == 6 and len(lines(run.predictions)) > 6
+    for item, row in zip(read_items(DEMO_FILE, "test"), rows, strict=False):
+        texts = candidates_of(item, "texts")
+        assert row["prediction"] == extract_text(row["response"], texts, item.choices)
 
 
 @pytest.fixture
@@ -177,8 +191,6 @@ def test_wrong_requests_are_refused_before_a_model_is_loaded(
     run.write_config(llm_config)
     with pytest.raises(ConfigError, match="--items is 0(.|\n)*--num-beams is 0"):
         score_commonsense(ScoreCommonsenseConfig(run.path, items=0, num_beams=0))
-    with pytest.raises(ConfigError, match="--by generation needs a run trained with"):
-        score_commonsense(ScoreCommonsenseConfig(run.path, by="generation"))
     with pytest.raises(DataError, match="no test items there"):
         score_commonsense(ScoreCommonsenseConfig(run.path, tmp_path / "nothing"))
     path = tmp_path / "free.json"

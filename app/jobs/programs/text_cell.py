@@ -38,7 +38,7 @@ def run(job: JobFolder, stop: Stop) -> dict[str, Any]:
     maker = _maker(job, stop, config, name)
     losses = _once_there(job, "rate-wait", partial(rate_losses, config, name, maker))
     rate = best_rate(losses)
-    cell = partial(cell_scores, config.cell(name, rate, seed), config.test_items, maker)
+    cell = partial(cell_scores, config.cell(name, rate, seed), config.scored, maker)
     scores = _once_there(job, "cell-wait", cell)
     return {"comparison": request.comparison, "learning_rate": rate, "scores": scores}
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from app.jobs.database import jobs
 from app.jobs.engine import Queue
 from app.jobs.records import JobKind, JobState, StateError, Wish
 from app.jobs.tickets import ticket_id
@@ -118,6 +120,16 @@ def test_what_cannot_be_done_says_why(queue: Queue) -> None:
             ask_nobody("nobody")
     with pytest.raises(ConfigError, match="is no name"):
         queue.submit(JobKind.TRAIN, "duck", {}, job_id="../x")
+
+
+def test_only_a_training_on_photos_can_be_asked_for_samples(queue: Queue) -> None:
+    for kind, why in ((JobKind.TRAIN, None), (JobKind.TEXT_TRAIN, "only a training on photos")):
+        job_id = queue.submit(kind, "job", {}).id
+        held = {"state": JobState.RUNNING, "lease_until": 1e12}
+        assert queue.store.change(job_id, jobs.c.state == JobState.QUEUED, held)
+        queue.wish(job_id, Wish.SAVE)
+        with pytest.raises(StateError, match=why) if why else nullcontext():
+            queue.wish(job_id, Wish.SAMPLE)
 
 
 def test_a_deleted_job_leaves_nothing(queue: Queue) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from starlette.testclient import TestClient
@@ -74,7 +76,11 @@ def test_scores_and_predictions_are_fetched_by_the_name_of_their_set(
     assert unknown.status_code == 404 and "there are: own, mine-dev" in unknown.json()["error"]
     assert client.get(f"/api/runs/{run}/export/bundle").content[:2] == b"PK"
     photos = client.get(f"/api/runs/{run}/export/kohya")
-    assert photos.status_code == 404 and "as a bundle" in photos.json()["error"]
+    assert photos.status_code == 404 and "as peft or bundle" in photos.json()["error"]
+    peft = client.get(f"/api/runs/{run}/export/peft").content
+    with ZipFile(io.BytesIO(peft)) as folder:
+        names = [f"{run}-peft/adapter_{name}" for name in ("config.json", "model.safetensors")]
+        assert folder.namelist() == names
 
 
 def test_a_run_is_scored_only_by_rows_of_its_own_task(

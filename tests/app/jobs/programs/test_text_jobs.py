@@ -84,9 +84,13 @@ def test_a_language_model_is_scored_by_likelihood_beside_its_base(desk: Any, tex
     found = scores.values["sets"]["commonsense_demo"]
     assert scores.values["by"] == "likelihood" and found["n"] == 59 and found["base"]["n"] == 59
     asked = {"run": "text-answers", "items": 5, "by": "generation"}
-    refused = desk.job("text_score", asked, "text-answers")
-    assert run_job(refused) is Exit.REFUSED
-    assert "--style labels" in (refused / "error.txt").read_text()
+    desk.done(desk.job("text_score", asked, "text-answers"))
+    both = {one.id: one.values["sets"]["commonsense_demo"] for one in texts.texts.scores(
+        "text-answers"
+    )}  # fmt: skip
+    assert {name: found["n"] for name, found in both.items()} == {"own": 59, "generation": 5}
+    written = texts.texts.predictions("text-answers", "generation")
+    assert len(written) == 5 and all("response" in row for row in written)
 
 
 def test_another_set_of_the_task_has_scores_of_its_own(desk: Any, texts: Studio) -> None:

@@ -6,7 +6,6 @@ Nothing that was sent is kept as it came: what is stored is written from the row
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Literal
 
 from app import typed
 from app.views import Upload
-from trainer.data.glue import GlueTask, LabelledText, read_tsv
+from trainer.data.glue import GlueTask, LabelledText, Split, read_tsv
 from trainer.data.instruct import Item, read_items
 from trainer.errors import DataError
 from trainer.files import write_text
@@ -41,7 +40,8 @@ def take_in(upload: Upload, folder: Path, task: GlueTask | None, part: Part) -> 
     """
     with _received(upload, folder) as path:
         if task is not None:
-            _write_rows(part_file(folder, task, part), _labelled(read_tsv(path, task)), task)
+            split: Split = "train" if part == "train" else "dev"
+            _write_rows(part_file(folder, task, part), read_tsv(path, task, split), task)
             return
         _write_items(part_file(folder, None, part), read_items(path, part))
         if part == "train" and (kept_apart := _test_items(path)):
@@ -85,17 +85,6 @@ def _bytes(upload: Upload, shown: str) -> bytes:
             "teach a lot."
         )
     return data
-
-
-def _labelled(rows: Sequence[LabelledText]) -> Sequence[LabelledText]:
-    """DataError where a row has no label, or one that no loss could take."""
-    for number, row in enumerate(rows, start=1):
-        if row.label is None or not math.isfinite(row.label):
-            raise DataError(
-                f"Row {number} has no label to learn from or to score by: {row.texts[0][:100]!r}. "
-                "Every row needs one."
-            )
-    return rows
 
 
 def _write_rows(path: Path, rows: Sequence[LabelledText], task: GlueTask) -> None:

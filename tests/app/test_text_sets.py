@@ -82,8 +82,11 @@ def test_items_without_splits_are_to_train_on_only(studio: Studio) -> None:
     [
         ("rte", upload("a\tb\n1\t2\n"), "mine.tsv: its first line should name"),
         ("rte", upload(PAIRS + "A\tB\tperhaps\n"), "mine.tsv, line 4: the label 'perhaps'"),
-        ("rte", upload("sentence1\tsentence2\nA\tB\n"), "Row 1 has no label"),
-        ("stsb", upload("sentence1\tsentence2\tscore\nA\tB\tnan\n"), "Row 1 has no label"),
+        ("rte", upload("sentence1\tsentence2\nA\tB\n"), "mine.tsv: has no column of labels"),
+        ("rte", upload(PAIRS + "A\tB\t-1\n"), "mine.tsv, line 4: has no label"),
+        ("rte", upload(PAIRS + "A\tB entailment\n"), "mine.tsv, line 4: has 2 of the 3 columns"),
+        ("stsb", upload("sentence1\tsentence2\tscore\nA\tB\tnan\n"), "line 2: the label 'nan'"),
+        ("stsb", upload("sentence1\tsentence2\tscore\nA\tB\t99\n"), "a number from 0 to 5"),
         ("rte", Upload("../x.tsv", b"\xff\xfe"), "x.tsv: cannot be read as UTF-8"),
         ("instructions", upload("{", "i.json"), "i.json: not understood as JSON"),
         ("instructions", lines(ITEM, {"instruction": "x"}), "mine.jsonl, item 2: needs the texts"),

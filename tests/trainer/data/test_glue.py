@@ -83,10 +83,79 @@ def test_a_copy_of_the_hubs_test_set_has_no_labels(tmp_path: Path) -> None:
     assert read_tsv(path, TASKS["sst2"]) == [LabelledText(("fine",), None)]
 
 
-def test_rows_too_short_are_left_out(tmp_path: Path) -> None:
-    header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate"
-    path = written(tmp_path / "train.tsv", f"{header}\n0\t1\t2\tcut\n1\t2\t3\tA\tB\t0\n")
-    assert read_tsv(path, TASKS["qqp"]) == [LabelledText(("A", "B"), 0)]
+QQP = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+
+
+def test_rows_that_line_ends_cut_in_glues_qqp_are_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f"{QQP}0\t1\t2\tcut\n\tthe rest?\t0\n1\t2\t3\tA\tB\t0\n"
+    path = written(tmp_path / "train.tsv", text)
+    assert read_tsv(path, TASKS["qqp"], "train") == [LabelledText(("A", "B"), 0)]
+    assert "left out 2 lines" in caplog.text and str(path) in caplog.text
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize(
+    ("task", "text", "says"),
+    [
+        ("sst2", "sentence\tlabel\nfine\t1\n\nfine 1\n",
+         "line 4: has 1 of the 2 columns sentence, label; given 'fine 1'.*a tab, not by spaces"),
+        ("qqp", "question1\tquestion2\tis_duplicate\nA\tB 1\n", "line 2: has 2 of the 3 columns"),
+        ("cola", "gj04\t1\t\tShe saw him.\ngj04 0\t*\tHim saw she.\n",
+         "line 2: has 3 of the 4 columns source, label, star, sentence"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_too_short_never_vanishes(
+    tmp_path: Path, split: Split, task: str, text: str, says: str
+) -> None:
+    with pytest.raises(DataError, match=rf"{split}\.tsv, {says}"):
+        read_tsv(written(tmp_path / f"{split}.tsv", text), TASKS[task], split)
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sentence\nfine\n", r"has no column of labels \(label\).*it has sentence.*labels: 0, 1"),
+        ("sentence\tlabel\nfine\t1\nbad\t\n", "line 3: has no label .*: 'bad'.*possible: 0, 1"),
+        ("sentence\tlabel\nfine\t-1\nbad\t-1\n", "line 2: has no label"),
+    ],
+)
+def test_rows_to_learn_from_or_to_score_by_all_have_a_label(
+    tmp_path: Path, split: Split, text: str, says: str
+) -> None:
+    written(tmp_path / f"{split}.tsv", text)
+    with pytest.raises(DataError, match=rf"{split}\.tsv(, |: ){says}"):
+        read_task(str(tmp_path), TASKS["sst2"], split)
+
+
+def test_a_test_set_has_all_its_labels_or_none(tmp_path: Path) -> None:
+    text = "sentence\tlabel\nfine\t\nbad\t{}\n"
+    path = written(tmp_path / "test.tsv", text.format(""))
+    assert [row.label for row in read_tsv(path, TASKS["sst2"])] == [None, None]
+    written(path, text.format("0"))
+    with pytest.raises(DataError, match=r"test\.tsv, line 2: has no label .*: 'fine'"):
+        read_tsv(path, TASKS["sst2"])
+
+
+@pytest.mark.parametrize("label", ["nan", "inf", "99", "-0.5", "5.001", "high"])
+def test_numbers_of_sts_b_lie_between_0_and_5(tmp_path: Path, label: str) -> None:
+    text = "sentence1\tsentence2\tscore\nA\tB\t{}\n"
+    with pytest.raises(
+        DataError, match=rf"line 2: the label '{label}' is none of stsb; possible: .* from 0 to 5"
+    ):
+        read_tsv(written(tmp_path / "dev.tsv", text.format(label)), TASKS["stsb"], "dev")
+    for good in (0.0, 5.0):
+        path = written(tmp_path / "dev.tsv", text.format(good))
+        assert read_tsv(path, TASKS["stsb"], "dev")[0].label == good
+
+
+@pytest.mark.parametrize(("task", "label"), [("sst2", -2), ("mnli", 3), ("stsb", 7.5)])
+def test_labels_of_the_hub_are_checked_as_those_of_a_file(task: str, label: float) -> None:
+    row = {"sentence": "A", "premise": "A", "hypothesis": "B", "sentence1": "A", "sentence2": "B"}
+    with pytest.raises(DataError, match=rf"mine, row 3: the label '{label}' is none of {task}"):
+        _from_row({**row, "label": label}, TASKS[task], "mine, row 3")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +166,7 @@ def test_rows_too_short_are_left_out(tmp_path: Path) -> None:
             "line 2: the label 'maybe' is none of sst2; possible: 0",
         ),
         ("sentence\tlabel\nfine\t2\n", "the label '2' is none"),
+        ("sentence\tlabel\nfine\t-2\n", "the label '-2' is none"),
         ("review\tlabel\nfine\t1\n", "name tab-separated columns .* it has review, label"),
         ("sentence\tlabel\n", "there is no row of sst2"),
         ("", "it has nothing"),
@@ -152,7 +222,7 @@ def test_the_bundled_sentences_are_balanced_and_no_two_are_the_same() -> None:
     ("task", "split", "rows"),
     [("cola", "train", 8551), ("cola", "dev", 1043), ("sst2", "dev", 872), ("mrpc", "dev", 408),
      ("rte", "train", 2490), ("rte", "dev", 277), ("stsb", "train", 5749), ("stsb", "dev", 1500),
-     ("qnli", "dev", 5463)],
+     ("qnli", "dev", 5463), ("sst2", "train", 67349), ("mrpc", "train", 3667)],
 )  # fmt: skip
 def test_the_official_files_have_their_official_sizes(
     shared_data: Path, task: str, split: Split, rows: int

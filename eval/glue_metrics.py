@@ -6,7 +6,7 @@
 
 Columns are (..., n): the bootstrap asks for 2,000 resamples, for which scikit-learn's functions,
 made for one column, take half a minute. Predictions that are all the same correlate with
-nothing: 0, where a correlation would be undefined.
+nothing: 0, where a correlation would be undefined. What is not finite has no score: it is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from eval.scores import Score, Values, score_of
-from trainer.data.glue import GlueTask
+from trainer.data.glue import SIMILARITY, GlueTask
+from trainer.errors import NonFiniteError
 
 Column = NDArray[Any]
 """(..., n) label indices, or numbers of a regression."""
@@ -41,11 +42,17 @@ def f1(truth: Column, predicted: Column) -> Values:
 
 
 def pearson(truth: Column, predicted: Column) -> Values:
-    """(...) Pearson correlation; 0 where a column is constant."""
+    """(...) Pearson correlation; 0 where a column is constant, as one of a single row is."""
+    columns = [column.astype(np.float64) for column in (truth, predicted)]
+    if not all(np.isfinite(column).all() for column in columns):
+        raise NonFiniteError("A column to correlate holds NaN or Inf, of which there is no score.")
+    if truth.shape[-1] < 2:
+        return np.zeros(truth.shape[:-1])[()]
+    constant = np.logical_or(*(np.ptp(column, axis=-1) == 0 for column in columns))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        found = stats.pearsonr(truth.astype(np.float64), predicted.astype(np.float64), axis=-1)
-    correlation: Values = np.nan_to_num(found.statistic, nan=0.0)
+        found = stats.pearsonr(*columns, axis=-1)
+    correlation: Values = np.where(constant, 0.0, found.statistic)[()]
     return correlation
 
 
@@ -69,9 +76,18 @@ def score_task(task: GlueTask, truth: Column, predicted: Column, seed: int = 0) 
 
 
 def predictions(task: GlueTask, outputs: NDArray[np.float32]) -> Column:
-    """(n) predictions from a classifier's outputs (n, labels); a regression's within its range."""
+    """(n) predictions from a classifier's outputs (n, labels); a regression's within its range.
+
+    NonFiniteError where a row has no outputs that could be compared.
+    """
+    wrong = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
+    if len(wrong):
+        raise NonFiniteError(
+            f"The outputs for row {wrong[0] + 1} are {outputs[wrong[0]].tolist()}: this run has "
+            "diverged and answers nothing. Train again with a lower learning rate."
+        )
     if task.is_regression:
-        in_range: Column = np.clip(outputs[:, 0], 0.0, 5.0)
+        in_range: Column = np.clip(outputs[:, 0], *SIMILARITY)
         return in_range
     largest: Column = outputs.argmax(axis=1)
     return largest

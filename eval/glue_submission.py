@@ -1,4 +1,8 @@
-"""Predictions as gluebenchmark.com takes them: one `<Task>.tsv` a task, zipped. No torch."""
+"""Predictions as gluebenchmark.com takes them: one `<Task>.tsv` a task. No torch.
+
+The server wants the files of all tasks in one zip, which is for the person to make: each run has
+its own task.
+"""
 
 from __future__ import annotations
 

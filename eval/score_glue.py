@@ -1,7 +1,7 @@
 """Score a run on a GLUE task: `python -m eval.score_glue RUN [FILE.tsv]`.
 
 The run's dev set, or any labelled file of the same task, by the task's own metrics. A file without
-labels gets predictions and the file that gluebenchmark.com takes.
+any label gets predictions and the file that gluebenchmark.com takes.
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict
 
 
 def _scores(task: GlueTask, rows: Sequence[LabelledText], predicted: Column) -> dict[str, Score]:
+    """No scores for a test set; that all rows have a label or none has, its reader saw to."""
     labels = [row.label for row in rows]
-    return {} if None in labels else score_task(task, np.asarray(labels), predicted)
+    return {} if labels[0] is None else score_task(task, np.asarray(labels), predicted)
 
 
 def _submit(run: TextRun, task: GlueTask, file: Path | None, predicted: Column) -> str:

@@ -12,6 +12,7 @@ from sklearn import metrics
 
 from eval.glue_metrics import METRICS, predictions, score_task
 from trainer.data.glue import TASKS
+from trainer.errors import NonFiniteError
 
 # Ten paraphrase pairs: 4 found, 2 missed, 1 false alarm, 3 rightly refused.
 TRUTH = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 0])
@@ -63,6 +64,28 @@ def test_a_stack_of_columns_is_scored_as_each_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["f1", "matthews", "pearson", "spearman"])
 def test_constant_predictions_tell_nothing(name: str) -> None:
     assert METRICS[name](TRUTH, np.zeros(10, dtype=int)) == 0
+
+
+@pytest.mark.parametrize("name", ["matthews", "pearson", "spearman"])
+def test_what_is_no_number_is_refused_and_never_scored_as_nothing(name: str) -> None:
+    for wrong in (np.nan, np.inf):
+        if name == "spearman" and wrong == np.inf:
+            continue  # it has a rank
+        with pytest.raises(NonFiniteError, match="NaN or Inf"):
+            METRICS[name](np.array([wrong, 1.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+
+
+def test_a_single_row_correlates_with_nothing() -> None:
+    assert METRICS["pearson"](np.array([2.0]), np.array([3.0])) == 0
+    assert METRICS["matthews"](np.array([[1], [0]]), np.array([[1], [1]])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("task", "width"), [("sst2", 2), ("stsb", 1)])
+def test_outputs_of_a_run_that_diverged_are_no_predictions(task: str, width: int) -> None:
+    outputs = np.ones((3, width), dtype=np.float32)
+    outputs[1, -1] = np.nan
+    with pytest.raises(NonFiniteError, match="row 2 .*nan.*lower learning rate"):
+        predictions(TASKS[task], outputs)
 
 
 def test_every_task_has_its_own_metrics_with_intervals() -> None:

@@ -14,7 +14,7 @@ from eval.score_glue import ScoreGlueConfig, main, score_glue
 from tests.text_bases import glue_recipe
 from trainer import glue
 from trainer.data.glue import DEMO_FOLDER, TASKS
-from trainer.errors import ArtifactError, ConfigError
+from trainer.errors import ArtifactError, ConfigError, DataError
 from trainer.text.finished import open_text_run
 from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
@@ -73,6 +73,17 @@ def test_without_labels_there_are_no_scores_but_a_submission(run: TextRun, tmp_p
     assert (run.path / scores["submission"]).read_text("utf-8") == (
         f"index\tprediction\n0\t{told[0]}\n1\t{told[1]}\n"
     )
+
+
+def test_a_label_that_one_row_lacks_is_named_and_nothing_is_written(
+    run: TextRun, tmp_path: Path
+) -> None:
+    path = tmp_path / "partly.tsv"
+    path.write_text("sentence\tlabel\nA lovely film.\t1\nA dreadful film.\t-1\n", "utf-8")
+    before = sorted(run.path.rglob("*"))
+    with pytest.raises(DataError, match=r"partly\.tsv, line 3: has no label"):
+        score_glue(ScoreGlueConfig(run.path, path))
+    assert sorted(run.path.rglob("*")) == before
 
 
 # As gluebenchmark.com's FAQ asks for them.

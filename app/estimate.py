@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from app.gpus import has_gpu
 from app.past_runs import estimate_from, past_runs
+from app.scoring_time import scoring_time, with_scoring
 from app.views import Estimate
 from app.workspace import Workspace
 from trainer.config import EMBEDDED_BASE, DreamBoothConfig
@@ -35,8 +36,13 @@ _SDXL_GPU = Kind(2.0, 180, 24, 4, "a guess: no run on SDXL has finished in this 
 _SDXL_CPU = Kind(400, 900, 24, 4, "a guess from one step on two CPU cores; SDXL wants a GPU")
 
 
-def estimate(config: DreamBoothConfig, photos: int, workspace: Workspace) -> Estimate:
-    """The estimate for a run of `config` on so many photos."""
+def estimate(config: DreamBoothConfig, photos: int, workspace: Workspace, score: bool) -> Estimate:
+    """The estimate for a run of `config` on so many photos, scored when it is trained if asked."""
+    training = _of_training(config, photos, workspace)
+    return with_scoring(training, scoring_time(config, workspace)) if score else training
+
+
+def _of_training(config: DreamBoothConfig, photos: int, workspace: Workspace) -> Estimate:
     steps = config.total_steps(photos)
     like_it = past_runs(workspace, Run, lambda run: _kind(run.read_config()) == _kind(config))
     return estimate_from(like_it, steps) if like_it else _from_table(config, steps)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import TypeVar
 
@@ -31,23 +33,23 @@ def past_runs(
     workspace: Workspace, opened: Callable[..., Folder], is_like: Callable[[Folder], bool]
 ) -> list[Past]:
     """The newest finished runs that are like it in all that decides the time of a step."""
-    finished = sorted(workspace.runs.glob("*/status.json"), key=lambda file: -file.stat().st_mtime)
-    found: list[Past] = []
-    for status in finished:
-        if len(found) == RECENT:
-            break
-        past = _past(opened(status.parent), is_like)
-        if past is not None:
-            found.append(past)
-    return found
+    told = (_past(run) for run in finished_runs(workspace, opened, is_like))
+    return list(islice((past for past in told if past is not None), RECENT))
 
 
-def _past(run: Folder, is_like: Callable[[Folder], bool]) -> Past | None:
-    try:
-        if not is_like(run):
-            return None
-    except UserError:  # a run of another recipe, or a damaged one
-        return None
+def finished_runs(
+    workspace: Workspace, opened: Callable[..., Folder], is_like: Callable[[Folder], bool]
+) -> Iterator[Folder]:
+    """Those like it, the newest first."""
+    files = sorted(workspace.runs.glob("*/status.json"), key=lambda file: -file.stat().st_mtime)
+    for file in files:
+        run = opened(file.parent)
+        with suppress(UserError):  # a run of another recipe, or a damaged one
+            if is_like(run):
+                yield run
+
+
+def _past(run: RunFolder) -> Past | None:
     steps = [row for row in run.metric_rows() if row["kind"] == "step"]
     if not steps or steps[-1]["attempt"] != 1:  # a stop in between tells nothing of time
         return None

@@ -141,7 +141,7 @@ class Studio:
 
     def estimate(self, request: TrainRequest) -> Estimate:
         photos = len(self.subject(request.subject).photos)
-        return estimate(self.config_of(request), photos, self.workspace)
+        return estimate(self.config_of(request), photos, self.workspace, request.score)
 
     def command_line(self, request: TrainRequest) -> str:
         return training.command_line(self.config_of(request), request.preset)
@@ -281,6 +281,10 @@ class Studio:
 
     def retry(self, job_id: str) -> Job:
         return self.queue.retry(job_id)
+
+    def submit(self, kind: JobKind, values: Mapping[str, Any]) -> Job:
+        """A whole request of a kind, given as JSON; what it leaves out has its default."""
+        return self._orders.submit(kind, values)
 
     def duplicate(self, job_id: str, changes: Mapping[str, Any]) -> Job:
         return self._orders.duplicate(job_id, changes)

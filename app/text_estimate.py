@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from functools import partial
+
 from app.estimate import Kind, estimate_by
 from app.gpus import has_gpu
 from app.past_runs import estimate_from, past_runs
+from app.scoring_time import text_scoring_time, with_scoring
 from app.text_bases import PACKAGED
 from app.text_training import TextConfig
 from app.text_views import TextSetView
@@ -23,13 +27,30 @@ _BATCH = {"glue": 32, "llm": 16}
 """Examples in a step of the table's."""
 
 
-def estimate_text(config: TextConfig, view: TextSetView, workspace: Workspace) -> Estimate:
-    """The estimate for a run of `config` on the texts of `view`.
+def estimate_text(
+    config: TextConfig, view: TextSetView, workspace: Workspace, score: bool
+) -> Estimate:
+    """The estimate for a run of `config` on the texts of `view`, scored when it is trained if
+    asked.
 
     ConfigError where the number of steps follows from rows that only the hub has counted.
     """
+    training = _of_training(config, view, workspace)
+    if not score or view.test == 0:
+        return training
+    scoring = text_scoring_time(workspace, partial(_is_like, config))
+    if scoring is None:
+        return dataclasses.replace(training, basis=f"{training.basis}; scoring comes on top")
+    return with_scoring(training, scoring)
+
+
+def _is_like(config: TextConfig, run: TextRun) -> bool:
+    return _kind(run.read_config()) == _kind(config)
+
+
+def _of_training(config: TextConfig, view: TextSetView, workspace: Workspace) -> Estimate:
     steps = _steps(config, view)
-    like_it = past_runs(workspace, TextRun, lambda run: _kind(run.read_config()) == _kind(config))
+    like_it = past_runs(workspace, TextRun, partial(_is_like, config))
     if like_it:
         return estimate_from(like_it, steps)
     model, batch = config.model, config.optim.batch_size / _BATCH[view.recipe]

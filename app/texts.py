@@ -81,7 +81,7 @@ class Texts:
 
     def estimate(self, request: TextTrainRequest) -> Estimate:
         view = self._sets.get(request.data)
-        return estimate_text(self.config_of(request), view, self._workspace)
+        return estimate_text(self.config_of(request), view, self._workspace, request.score)
 
     def train(self, request: TextTrainRequest, *, rerun_of: str | None = None) -> Job:
         """Its run folder is reserved now, so that a resumed attempt finds it."""

@@ -23,8 +23,10 @@ def asked(workspace: Workspace, data: str, **settings: object) -> TextConfig:
     return config_of(TextTrainRequest(data, settings=settings), workspace)
 
 
-def estimated(workspace: Workspace, config: TextConfig, data: str = GLUE_DEMO) -> Estimate:
-    return estimate_text(config, TextSets(workspace).get(data), workspace)
+def estimated(
+    workspace: Workspace, config: TextConfig, data: str = GLUE_DEMO, score: bool = False
+) -> Estimate:
+    return estimate_text(config, TextSets(workspace).get(data), workspace, score)
 
 
 def finished(workspace: Workspace, config: TextConfig, step: float, beside: float) -> None:
@@ -65,6 +67,21 @@ def test_a_finished_run_on_the_same_texts_decides(workspace: Workspace) -> None:
     assert round(found.seconds) == 30 * 2 + 7 and found.memory_gib == 0.5
     longer = asked(workspace, GLUE_DEMO, optim={"steps": 30}, max_length=32)
     assert "MiniLM" in estimated(workspace, longer).basis
+
+
+def test_scoring_is_in_it_once_a_run_like_it_was_scored(workspace: Workspace) -> None:
+    config = asked(workspace, GLUE_DEMO, optim={"steps": 30})
+    assert "scoring comes on top" in estimated(workspace, config, score=True).basis
+    finished(workspace, config, step=2.0, beside=7)
+    run = TextRun(workspace.run("texts-1"))
+    write_json(run.scores, {})
+    ended = run.status_file.stat().st_mtime
+    os.utime(run.scores, (ended, ended + 20))
+    found = estimated(workspace, config, score=True)
+    assert round(found.seconds) == 30 * 2 + 7 + 20
+    assert "scoring is about 20 s of it, from the last 1 that was scored" in found.basis
+    os.utime(run.scores, (ended, ended + 90_000))  # on another day
+    assert "scoring comes on top" in estimated(workspace, config, score=True).basis
 
 
 def test_steps_that_only_the_hub_could_count_are_not_made_up(workspace: Workspace) -> None:

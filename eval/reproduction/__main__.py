@@ -29,6 +29,17 @@ and figure of *Task-Specific Directions* (Si et al., arXiv 2409.01035): the pape
 was run here, on what, with how many seeds, and what came out, whichever method it favours. What has
 not been run says so, and how it would be.
 """
+RATES = """\
+How rates are chosen: each method has two to choose from (`eval/comparison_config.py`), or those of
+`--rates`. Each is tried with seed 0 and all the steps on nine tenths of the training set, and the
+loss on up to 500 rows of the tenth left out decides; the dev or test set has no say. The column
+`rate` has the one that was taken.
+"""
+OLDER_RATES = """\
+In tables of before {date} each was tried on a tenth of the training set alone, judged by rows of
+the rest.
+"""
+RATES_SINCE = "2026-11-28"
 
 
 @dataclass(frozen=True)
@@ -39,13 +50,21 @@ class ReproductionConfig:
     """First keep this file (a comparison.json, subjects.json, directions.json or overlap.json)."""
     name: str = ""
     """What it is called in docs/results: glue-<task>, commonsense-<set>, directions-<task>,
-    subjects, overlap, initialisation-sst2, other-methods-sst2."""
+    subjects, overlap, initialisation-sst2, other-methods-sst2. Another name is answered by all."""
 
 
 def document(results: Results) -> str:
     """The whole text."""
     parts = [f"## {section.title}\n\n{section.text}\n" for section in sections(results)]
-    return "\n".join([INTRODUCTION, *parts])
+    return "\n".join([INTRODUCTION, _rates(results), *parts])
+
+
+def _rates(results: Results) -> str:
+    """How they are chosen, and where a stored table is from the time when it was otherwise."""
+    kinds = ("glue", "commonsense", "initialisation", "other-methods")
+    dates = [record["date"] for kind in kinds for record in results.of(kind).values()]
+    older = any(date < RATES_SINCE for date in dates)
+    return RATES + (OLDER_RATES.format(date=RATES_SINCE) if older else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,67 +1,104 @@
-"""Sections on directions: Figs. 1 to 3, 6, 7 and 9, Tables 5 and 6."""
+"""Sections on where directions lie and what they do: Figs. 1 to 3, Tables 5 and 6."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
+from typing import Any
 
 from eval.directions.verdicts import amount, numbers, verdict
-from eval.reproduction.markdown import NOT_RUN, method_name, of_paper, table
-from eval.reproduction.section import GLUE, Section, commands, joined
+from eval.reproduction import commands as bash
+from eval.reproduction.markdown import NOT_RUN, of_paper, printed_value, table
+from eval.reproduction.section import Section, commands, joined
 from eval.reproduction.stored import Result, Results
+from eval.reproduction.studied import how_made, none_here, place, studies, usual
 
-STUDIES = commands(
-    "LLaMA-7B",
-    "python trainer/train_llm.py --preset llama-7b-r8 --data commonsense_170k.json "
-    "--instead full --optim.learning-rate 2e-5 --run runs/full",
-    "python trainer/train_llm.py --preset llama-7b-r8 --data commonsense_170k.json "
-    "--checkpoint.every 100 --checkpoint.keep 1000 --run runs/tsd",
-    "python -m eval.analyse_directions runs/full runs/tsd",
+BY_THE_STUDIES = (
+    f"LLaMA-7B: {NOT_RUN}; by the commands under Figs. 1 and 2, and for ranks 16 and 32 the same "
+    "with the presets `llama-7b-r16` and `llama-7b-r32`."
 )
-"""How the studies are made for the paper's model."""
 
 
 def change_rates(results: Results) -> Section:
-    lines = ["The paper: LLaMA-7B on commonsense, Qwen2.5-7B on mathematics; TSDs are few and lie "
+    found = studies(results)
+    parts = ["The paper: LLaMA-7B on commonsense, Qwen2.5-7B on mathematics; TSDs are few and lie "
              "near, not at, the end of the spectrum."]  # fmt: skip
-    for name, record in _directions(results):
-        rates = record["change_rates"]
-        lines.append(
-            f"Here, {name}: of the 16 directions with the highest rates "
-            f"{rates['in_last_tenth']:.0%} lie in the last tenth of the spectrum, mean over "
-            f"{len(rates['layers'])} layers; of random changes of equal norm "
-            f"{rates['in_last_tenth_null']:.0%}."
-        )
-    if not _directions(results):
-        lines.append(f"Here: {NOT_RUN}.")
-    return Section("Figs. 1 and 2: where do the changes of full fine-tuning lie?",
-                   joined(lines, STUDIES))  # fmt: skip
+    for name, record in found:
+        parts += [how_made(name, record), _in_the_tail(record)]
+    records = [record for _, record in found]
+    parts += [
+        none_here(found),
+        commands([bash.LLAMA_7B], bash.STUDIES, records),
+        commands([bash.QWEN_7B], bash.STUDIES_OF_QWEN, records),
+        bash.FULL_IN_FP32,
+        "For Qwen2.5-7B the paper names no recipe; these flags are LLaMA-7B's.",
+    ]
+    return Section("Figs. 1 and 2: where do the changes of full fine-tuning lie?", joined(parts))
+
+
+def _in_the_tail(record: Result) -> str:
+    rates = record["change_rates"]
+    own, null = rates["in_last_tenth"], rates["in_last_tenth_null"]
+    counts = [layer["directions"] for layer in rates["layers"].values()]
+    points = round(100 * (own - null))
+    return (
+        f"Of the 16 directions with the highest rates {own:.0%} lie in the last tenth of the "
+        f"spectrum, mean over {len(counts)} layers; of random changes of equal norm {null:.0%}.\n\n"
+        f"Where we differ: the paper draws no random changes. These TSDs lie in the last tenth "
+        f"{_more(points)} than random changes put there, whose spread is not stored. The weights "
+        f"have {_span(counts)} core directions, LLaMA-7B's attention 4096."
+    )
+
+
+def _more(points: int) -> str:
+    if not points:
+        return "no more and no less often"
+    return f"{abs(points)} percentage points {'more' if points > 0 else 'less'} often"
+
+
+def _span(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def capture(results: Results) -> Section:
-    lines = [of_paper(results.paper("capture"))]
-    lines += [_beside_null(name, record, ("precision", "recall"))
-              for name, record in _directions(results)]  # fmt: skip
-    return Section("Fig. 3: do LTSDs find TSDs?", joined([*lines, _made_as_above(results)]))
+    printed = results.paper("capture")
+    theirs = {row[0]: row[1] for row in printed["rows"]}
+    parts = [of_paper(printed), "The paper asks plain LoRA, at three ranks."]
+    for name, record in studies(results):
+        parts += [_beside_null(name, record, list(theirs)), _differing(record, "lora", theirs)]
+    parts += [none_here(studies(results)), BY_THE_STUDIES]
+    return Section("Fig. 3: do LTSDs find TSDs?", joined(parts))
 
 
 def alignment(results: Results) -> Section:
-    lines = [of_paper(results.paper("alignment"))]
-    wanted = ("DTSD in LTSD", "TSD in LTSD", "TSD in DTSD")
-    lines += [_beside_null(name, record, wanted) for name, record in _directions(results)]
+    printed, found = results.paper("alignment"), studies(results)
+    theirs = {
+        row[0]: " and ".join(f"{value}" for value in (row[1], row[2])) for row in printed["rows"]
+    }
+    parts = [of_paper(printed)]
+    for name, record in found:
+        parts += [_beside_null(name, record, list(theirs)), _differing(record, "lora-tsd", theirs)]
+    records = [record for _, record in found]
+    parts += [
+        none_here(found),
+        BY_THE_STUDIES,
+        commands([bash.DEBERTA_LARGE], bash.STUDIES_OF_DEBERTA, records),
+        "The paper does not say on which task; CoLA is that of its Fig. 7, and the rate of full "
+        "fine-tuning is ours.",
+    ]
     return Section(
         "Table 5: do launched directions align with the end of training, and with TSDs?",
-        joined([*lines, _made_as_above(results)]),
+        joined(parts),
     )
 
 
 def amplification(results: Results) -> Section:
-    lines = [of_paper(results.paper("amplification"))]
-    lines += [_amplified(name, record) for name, record in _directions(results)]
-    return Section(
-        "Table 6: how much are the launched directions amplified?",
-        joined([*lines, _made_as_above(results)]),
-    )
+    printed = results.paper("amplification")
+    parts = [of_paper(printed)]
+    for name, record in studies(results):
+        parts += [_amplified(name, record), _dash_or_factors(record, printed)]
+    parts += [none_here(studies(results)), BY_THE_STUDIES]
+    return Section("Table 6: how much are the launched directions amplified?", joined(parts))
 
 
 def _amplified(name: str, record: Result) -> str:
@@ -77,6 +114,35 @@ def _amplified(name: str, record: Result) -> str:
     return f"Here, {name}, mean over all layers:\n\n{table(head, rows)}"
 
 
+def _dash_or_factors(record: Result, printed: Result) -> str:
+    """Which of AB and dash amplifies more; empty where nothing was launched."""
+    method = usual(record, ["lora-tsd"]).get("lora-tsd", {})
+    found = method.get("amplification")
+    if not found:
+        return ""
+    theirs = {row[0]: printed_value(printed, row[0], "all") for row in printed["rows"]}
+    same_rank = theirs.get(method["rank"])
+    beside = "no such rank" if same_rank is None else f"{same_rank:g}"
+    dash, factors = (found[part]["mean"] for part in ("dash", "AB"))
+    more = "dash amplifies more than AB, as there" if dash > factors else (
+        "AB amplifies no less than dash, unlike there")  # fmt: skip
+    whole = place("lora-tsd", "the whole amplification", found["all"], beside)
+    return (
+        f"Where we differ: at rank {method['rank']} {whole}; {more}. What was folded in before "
+        "the launch counts under all and AB."
+    )
+
+
+def _differing(record: Result, method: str, theirs: dict[str, Any]) -> str:
+    """Each number of the method that the paper asks; empty where it was not run."""
+    found = usual(record, [method])
+    if not found:
+        return ""
+    rows = numbers(found[method])
+    told = [place(method, what, rows[what], said) for what, said in theirs.items() if what in rows]
+    return f"Where we differ: {'; '.join(told)}. The paper gives no random changes." if told else ""
+
+
 def _beside_null(name: str, record: Result, wanted: Sequence[str]) -> str:
     rows = []
     for label, method in record["methods"].items():
@@ -90,59 +156,3 @@ def _beside_null(name: str, record: Result, wanted: Sequence[str]) -> str:
                 ])  # fmt: skip
     head = ["run", "seeds", "what", "found", "95 % of random changes", "the 8 smallest σ", "it is"]
     return f"Here, {name}, {record['null_draws']} random changes a layer:\n\n{table(head, rows)}"
-
-
-def ablations(results: Results) -> Section:
-    parts = [
-        "The paper, LLaMA3-8B, LLaMA-7B and DeBERTaV3-large on CoLA: TSDs best and top directions "
-        "worst (on CoLA not always), an early launch better than a late one, few directions better "
-        "than many.",
-    ]
-    for name, record in _directions(results):
-        for method, ablation in record["ablations"].items():
-            for axis, study in ablation["axes"].items():
-                rows = [[str(row["value"]), amount(row, ".3f")] for row in study["values"]]
-                rows += [["plain LoRA", amount(study["lora"], ".3f")]] if study["lora"] else []
-                parts.append(f"Here, {name}, {method_name(method)}, {ablation['measure']}:\n\n"
-                             + table([axis, "mean ± deviation"], rows))  # fmt: skip
-    if len(parts) == 1:
-        parts.append(f"Here: {NOT_RUN}: runs that differ in `--adapter.direction`, "
-                     "`--adapter.prelaunch-steps` or `--adapter.num-directions`, all given to "
-                     "`python -m eval.analyse_directions`.")  # fmt: skip
-    return Section("Figs. 6 and 7: which directions, t and s", joined(parts))
-
-
-def overlap(results: Results) -> Section:
-    parts = ["The paper: subjects share few directions, and related ones more; no null is given."]
-    record = results.get("overlap")
-    if record is not None:
-        parts.append(_overlap_words(record))
-    return Section("Fig. 9: are TSDs task-specific?", joined(parts))
-
-
-def _overlap_words(record: Result) -> str:
-    matrix = record["matrix"]
-    shared = [matrix[row][column] for row in range(len(matrix)) for column in range(row)]
-    null = record["null"]["random"]
-    return (
-        f"Here, {len(matrix)} bundled subjects on the embedded base, LoRA-TSD: two share "
-        f"{fmean(shared):.0%} of the first {record['num_directions']} launched directions, mean "
-        f"over {len(shared)} pairs and {len(null['layers'])} layers ({min(shared):.0%} to "
-        f"{max(shared):.0%}); random changes of the same rank on the same weights share "
-        f"{null['mean']:.0%} ({null['low']:.0%} to {null['high']:.0%}, {null['draws']} draws). "
-        "`python -m eval.compare_subjects RUN RUN …`"
-    )
-
-
-def _directions(results: Results) -> list[tuple[str, Result]]:
-    found = []
-    for task, title in GLUE.items():
-        record = results.get(f"directions-{task}")
-        if record is not None:
-            found.append((f"{record['base']} on {title}", record))
-    return found
-
-
-def _made_as_above(results: Results) -> str:
-    here = "" if _directions(results) else f" Here: {NOT_RUN}."
-    return f"LLaMA-7B: {NOT_RUN}; by the commands under Figs. 1 and 2.{here}"

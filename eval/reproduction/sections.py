@@ -6,7 +6,7 @@ and hold whatever the numbers are.
 
 from __future__ import annotations
 
-from eval.reproduction import about_directions, about_scores
+from eval.reproduction import about_directions, about_pictures, about_scores, about_training
 from eval.reproduction.section import Section
 from eval.reproduction.stored import Results
 
@@ -18,13 +18,14 @@ def sections(results: Results) -> list[Section]:
         about_directions.capture(results),
         about_scores.commonsense(results),
         about_scores.glue(results),
-        about_scores.dreambooth(results),
-        about_scores.people(results),
+        about_pictures.dreambooth(results),
+        about_pictures.people(results),
         about_scores.initialisation(results),
-        about_directions.ablations(results),
+        about_training.ablations(results),
+        about_training.losses(results),
         about_directions.alignment(results),
         about_directions.amplification(results),
-        about_directions.overlap(results),
+        about_pictures.overlap(results),
         about_scores.other_methods(results),
         about_scores.recipes(),
     ]

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer.errors import ArtifactError, ConfigError
+from eval.reproduction.kinds import require_fitting, slots
+from trainer.errors import ArtifactError
 from trainer.files import write_json
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -43,14 +44,19 @@ class Results:
         table: Result = paper[name]
         return table
 
+    def of(self, kind: str) -> dict[str, Result]:
+        """What is stored under `kind-…`, by the rest of the name."""
+        names = [name for name in slots() if name.startswith(f"{kind}-")]
+        found = {name.removeprefix(f"{kind}-"): self.get(name) for name in names}
+        return {name: result for name, result in found.items() if result is not None}
+
     def keep(self, source: Path, name: str) -> Path:
-        """Store what a command wrote; returns where."""
-        if not name.replace("-", "").isalnum() or name == "paper":
-            raise ConfigError(f"{name!r} is no name for a result: letters, digits and dashes.")
+        """Store what a command wrote, where a section reads that; returns where."""
         try:
             values = json.loads(source.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{source} cannot be read as a result: {error}") from error
+        require_fitting(source, values, name)
         file = self.folder / f"{name}.json"
         values.pop("layers", None)  # what is told of each layer stays with the runs
         write_json(file, without_paths(values))

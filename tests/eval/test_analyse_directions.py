@@ -86,12 +86,16 @@ def record(analysed: Path) -> dict[str, Any]:
 
 
 def test_the_reproduction_shows_each_number_with_its_null(
-    record: dict[str, Any], analysed: Path, tmp_path: Path
+    record: dict[str, Any], tmp_path: Path
 ) -> None:
     shutil.copy(RESULTS / "paper.json", tmp_path)
     results = Results(tmp_path)
-    results.keep(analysed / "directions.json", "directions-sst2")
+    (tmp_path / "given").write_text(json.dumps({**record, "task": "sst2"}))
+    results.keep(tmp_path / "given", "directions-sst2")
     text = document(results)
+    assert f"studied on {record['machine']}, {record['written'][:10]}" in text
+    assert "| W\\*, full fine-tuning | – | – | 6 | " in text
+    assert "| 3, launch | " in text  # the losses of Fig. 8
     for name, method in record["methods"].items():
         for key, row in numbers(method).items():
             if key != "amplification":

@@ -10,7 +10,7 @@ import pytest
 
 from eval.directions.ablation import ablations, unscored
 from eval.directions.pooled import settings_of
-from eval.reproduction import about_directions
+from eval.reproduction import about_training
 from eval.reproduction.stored import Results
 from trainer.adapters.config import AdapterConfig
 from trainer.text_config import GlueConfig
@@ -47,13 +47,17 @@ def test_the_reproduction_has_a_table_for_each_setting_with_plain_lora_below(
         pool([{"matthews": 0.5}]), pool([{"matthews": 0.4}], direction="top"),
         pool([{"matthews": 0.3}], 9), pool([{"matthews": 0.6}], None, method="lora"),
     ])  # fmt: skip
-    record = {"base": "minilm", "methods": {}, "ablations": found}
+    record = {"base": "minilm", "methods": {}, "ablations": found,
+              "unscored": {"lora-dash": ["dash-1"], "lora-tsd": ["tsd-1"]}}  # fmt: skip
     (tmp_path / "directions-cola.json").write_text(json.dumps(record))
-    text = about_directions.ablations(Results(tmp_path)).text
+    text = about_training.ablations(Results(tmp_path)).text
     assert (
         "| direction | mean ± deviation |\n| --- | --- |\n| tsd | 0.500 |\n| top | 0.400 |" in text
     )
     assert "| 9 | 0.300 |\n| plain LoRA | 0.600 |" in text
+    assert "best is tsd, worst top; one seed says nothing of the spread." in text
+    assert "LoRA-Dash: without a score are dash-1, so they are in none of these tables" in text
+    assert "LoRA-TSD: without a score are tsd-1, so which directions, t and s are best" in text
 
 
 def test_only_seeds_that_all_values_have_are_compared() -> None:

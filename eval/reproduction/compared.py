@@ -1,0 +1,71 @@
+"""A stored comparison of methods as text: its table, how it was made and scored, what is open."""
+
+from __future__ import annotations
+
+from eval.comparison_table import cells_of
+from eval.reproduction.differences import beside_control, difference
+from eval.reproduction.markdown import NOT_RUN, table
+from eval.reproduction.names import base_name, method_name
+from eval.reproduction.section import base_of
+from eval.reproduction.stored import Result
+
+
+def not_run(base: str, title: str, command: str) -> str:
+    """How it would be made."""
+    return f"**{base_name(base)} on {title}**: {NOT_RUN}: `{command}`"
+
+
+def compared(record: Result, title: str) -> str:
+    """What was asked, and a row a method."""
+    asked = record["asked"]
+    said = (
+        f"**{base_name(base_of(record))} on {title}**, rank {asked['rank']}, {asked['steps']} "
+        f"steps of {asked['batch_size']}, scores × 100{_how_scored(record)}, ± deviation over "
+        f"seeds, {_items(record)}; {record['machine']}, {record['date'][:10]}:"
+    )
+    return "\n\n".join([said, of_comparison(record), *_unfinished(record)])
+
+
+def differing(
+    record: Result, printed: Result, column: str, first: str = "lora", second: str = "lora-tsd"
+) -> str:
+    """Where it differs from the paper's table."""
+    found = difference(record, printed, column, first, second)
+    lines = [found, beside_control(record) if second == "lora-tsd" else ""]
+    return " ".join(["Where we differ:", *filter(None, lines)]) if found else ""
+
+
+def of_comparison(record: Result) -> str:
+    """A record of `eval.compare_methods`: a row a method."""
+    (method, _, *rest), *rows = cells_of(record)
+    named = [[method_name(name), *cells] for name, *cells in rows]
+    return table([method, "seeds", *rest], named)
+
+
+def _how_scored(record: Result) -> str:
+    """Questions can be scored in two ways, and by two texts; sentences have their labels."""
+    style = record["recipe"].get("style")
+    if style is None:
+        return ""
+    said = f" by likelihood (style {style})"
+    generated = record["asked"].get("generated_items")
+    if generated:
+        said += f", `generated` read out of what is written for the first {generated:,} items"
+    return said
+
+
+def _items(record: Result) -> str:
+    counts = {cell["items"] for row in record["methods"] for cell in row.get("cells", ())}
+    return f"n = {', '.join(f'{count:,}' for count in sorted(counts))} items a seed"
+
+
+def _unfinished(record: Result) -> list[str]:
+    lines = [
+        f"{method_name(row['method'])}: {row['failed']}" for row in record["methods"]
+        if row.get("failed")
+    ]  # fmt: skip
+    open_cells = [
+        f"{method_name(row['method'])} (seeds {', '.join(map(str, row['open']))})"
+        for row in record["methods"] if row.get("open")
+    ]  # fmt: skip
+    return lines + ([f"Not run yet: {'; '.join(open_cells)}."] if open_cells else [])

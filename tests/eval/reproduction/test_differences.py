@@ -1,0 +1,64 @@
+"""Differences of methods against numbers by hand, beside the paper's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eval.reproduction.differences import Gained, agreement, beside_control, difference, setting
+
+PRINTED = {"columns": ["method", "SST-2"], "rows": [["lora", 93.0], ["lora-tsd", 96.0]]}
+
+
+def record(**scores: list[float]) -> dict[str, Any]:
+    return {
+        "asked": {"rank": 8, "steps": 300, "batch_size": 32, "examples": 1000},
+        "recipe": {"base": "minilm"},
+        "methods": [
+            {"method": method.replace("_", "-"),
+             "cells": [{"seed": n, "scores": {"accuracy": v}} for n, v in enumerate(values)]}
+            for method, values in scores.items()
+        ],
+    }  # fmt: skip
+
+
+def test_methods_are_compared_seed_by_seed_and_with_the_paper() -> None:
+    # by hand: 83 − 80 = 3 and 81 − 82 = −1, mean 1, deviation √8; the paper 96 − 93
+    told = difference(record(lora=[0.80, 0.82], lora_tsd=[0.83, 0.81]), PRINTED, "SST-2")
+    assert told == (
+        "LoRA-TSD − LoRA: accuracy +1.0 ± 2.8, above 0 for 1 of 2 seeds; in the paper +3.0. "
+        "Here it is within one deviation of 0, so its sign is open."
+    )
+    assert difference(record(lora=[0.8]), PRINTED, "SST-2") == ""
+
+
+def test_only_seeds_that_both_have_count() -> None:
+    told = difference(record(lora=[0.8, 0.5], lora_tsd=[0.9]), PRINTED, "CoLA")
+    assert told == "LoRA-TSD − LoRA: accuracy +10.0, above 0 for 1 of 1 seeds."
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([2.0, 3.0], "the same"),
+        ([-2.0, -3.0], "the other"),
+        ([2.0, -1.0], "open"),
+        ([2.0], "spread"),
+    ],
+)
+def test_a_sign_is_said_only_beyond_the_deviation(values: list[float], said: str) -> None:
+    assert said in agreement(Gained("accuracy", values), 1.0)
+
+
+def test_the_control_stands_beside() -> None:
+    told = beside_control(record(lora=[0.8], lora_restart=[0.75], lora_tsd=[0.78]))
+    assert "− LoRA: −5.0; LoRA-TSD − the control: +3.0." in told
+    assert beside_control(record(lora=[0.8])) == ""
+
+
+def test_the_setting_is_that_of_the_records() -> None:
+    told = setting([record(), record()], "microsoft/deberta-v3-base", "rank 8")
+    assert told.count("MiniLM") == 1 and "DeBERTaV3-base having 8 times its parameters" in told
+    assert "300 steps of 32, so 9,600 rows are drawn, of 1,000" in told
+    assert setting([], "microsoft/deberta-v3-base", "rank 8") == ""

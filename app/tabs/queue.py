@@ -19,13 +19,15 @@ from trainer.errors import ConfigError
 
 SECONDS = 2
 MOST = 200
+FORM = "changing"
+"""Where a request is changed: its name on the page."""
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab."""
     studio = desk.studio
     problem = gr.HTML(padding=False)
-    with gr.Column(visible=False) as changing:
+    with gr.Column(visible=False, elem_id=FORM) as changing:
         gr.Markdown(say("queue.change_lead"))
         job_id = gr.Textbox(visible=False)
         request = gr.Code(language="json", label=say("queue.request"), interactive=True)
@@ -50,8 +52,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return [gr.Column(visible=True), job.id, text, *desk.stay()]
 
     def duplicate(source: str, text: str) -> list[Any]:
-        job = studio.duplicate(source, _read_request(text))
-        return [gr.Column(visible=False), *desk.show(job)]
+        return [gr.Column(visible=False), *desk.show(changed_copy(studio, source, text))]
 
     timer.tick(look, seen, [shown, seen], **QUIET)
     desk.on_show(tab, lambda: look(""), None, [shown, seen])
@@ -61,10 +62,15 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     close.click(lambda: gr.Column(visible=False), None, changing, api_visibility="private")
 
 
-def _read_request(text: str) -> dict[str, Any]:
+def changed_copy(studio: Studio, source: str, text: str | None) -> Job:
+    """A new job of the kind of another, asked for exactly what stands in the editor."""
+    return studio.submit(studio.job(source).kind, _read_request(text))
+
+
+def _read_request(text: str | None) -> dict[str, Any]:
     try:
-        request = json.loads(text)
-    except ValueError as error:
+        request = json.loads(text or "")
+    except (ValueError, RecursionError) as error:
         raise ConfigError(say("queue.no_json", error=error)) from error
     if not isinstance(request, dict):
         raise ConfigError(say("queue.no_object"))
@@ -95,7 +101,7 @@ def _line(studio: Studio, job: Job) -> Markup:
     facts = [say(f"kind.{job.kind.value}"), where(studio, job), job.worker, origin]
     line = el("p", " · ".join(fact for fact in facts if fact), class_="where")
     message = note(job.message, "warning") if job.message else None
-    tools = [*deeds(studio, job), button(say("queue.change"), "change", job=job.id)]
+    tools = [*deeds(studio, job), button(say("queue.change"), "change", job=job.id, opens=FORM)]
     return el("li", el("div", opener, badge(job.state), class_="title"), bar, line, message,
               el("div", *tools, class_="acts"))  # fmt: skip
 

@@ -11,6 +11,9 @@ from app.tabs.markup import Markup, button, el, empty, file_url, join, note
 from app.tabs.words import say
 from app.views import PhotoView, Refusal, SubjectView
 
+CLOSELY = "closely"
+"""Where a photo is looked at: its name on the page."""
+
 
 def shown_subject(studio: Studio, slug: str | None, refused: Sequence[Refusal] = ()) -> list[Any]:
     """The list of subjects with one of them chosen, and that one's photos."""
@@ -68,7 +71,7 @@ def _card(studio: Studio, view: SubjectView, photo: PhotoView, shared: Sequence[
     image = _cropped(studio, view, photo)
     label = say("photo.open", name=photo.source)
     opener = el("button", image, type="button", data_do="pick", data_file=photo.file,
-                aria_label=label, class_="opener")  # fmt: skip
+                data_opens=CLOSELY, aria_label=label, class_="opener")  # fmt: skip
     words = [
         el("span", say(f"verdict.{photo.verdict}"), class_=f"badge {photo.verdict}"),
         el("span", photo.source, class_="source"),

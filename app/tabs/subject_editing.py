@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.tabs.desk import Desk, panel, said, when
 from app.tabs.markup import button, note
-from app.tabs.photo_cards import cards_of, photo_closely, shown_subject
+from app.tabs.photo_cards import CLOSELY, cards_of, photo_closely, shown_subject
 from app.tabs.words import say
 from app.views import PhotoView, SubjectView
 from trainer.errors import ConfigError, PhotoError
@@ -17,7 +17,7 @@ from trainer.errors import ConfigError, PhotoError
 def build_photo(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
     """A photo looked at closely, beside its caption."""
     studio = desk.studio
-    with gr.Row(visible=False, elem_classes="closely-row") as row:
+    with gr.Row(visible=False, elem_id=CLOSELY) as row:
         large = gr.HTML(padding=False)
         with gr.Column(min_width=280):
             file = gr.Textbox(visible=False)

@@ -41,6 +41,7 @@ def record_of(
         "base": full.config.base,
         "task": full.config.task_name,
         "full": _name(full),
+        "full_seed": full.config.optim.seed,
         "trained": _training(full),
         "null_draws": draws,
         "change_rates": spectrum_json(spectrum.layers, spectrum.drawn),

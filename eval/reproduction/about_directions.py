@@ -8,6 +8,7 @@ from typing import Any
 from eval.directions.verdicts import amount, numbers, verdict
 from eval.reproduction import commands as bash
 from eval.reproduction.markdown import NOT_RUN, of_paper, printed_value, table
+from eval.reproduction.names import BASES
 from eval.reproduction.section import Section, commands, joined
 from eval.reproduction.stored import Result, Results
 from eval.reproduction.studied import how_made, none_here, place, studies, usual
@@ -38,26 +39,36 @@ def change_rates(results: Results) -> Section:
 def _in_the_tail(record: Result) -> str:
     rates = record["change_rates"]
     own, null = rates["in_last_tenth"], rates["in_last_tenth_null"]
-    counts = [layer["directions"] for layer in rates["layers"].values()]
+    layers = len(rates["layers"])
     points = round(100 * (own - null))
     return (
         f"Of the 16 directions with the highest rates {own:.0%} lie in the last tenth of the "
-        f"spectrum, mean over {len(counts)} layers; of random changes of equal norm {null:.0%}.\n\n"
+        f"spectrum, mean over {layers} layers; of random changes of equal norm {null:.0%}.\n\n"
         f"Where we differ: the paper draws no random changes. These TSDs lie in the last tenth "
-        f"{_more(points)} than random changes put there, whose spread is not stored. The weights "
-        f"have {_span(counts)} core directions, LLaMA-7B's attention 4096."
+        f"{_more(points)} than random changes put there, whose spread is not stored. "
+        f"{_smaller(record)}"
     )
+
+
+def _smaller(record: Result) -> str:
+    """What else is unlike the paper's study, as far as the record tells."""
+    counts = [layer["directions"] for layer in record["change_rates"]["layers"].values()]
+    low, high = min(counts), max(counts)
+    told = [f"weights of {low if low == high else f'{low} to {high}'} core directions, LLaMA-7B's "
+            "attention having 4096"]  # fmt: skip
+    base = BASES.get(record["base"])
+    if base is not None:
+        times = BASES[bash.LLAMA_7B].parameters / base.parameters
+        told.append(f"a model with a {times:.0f}th of its parameters")
+    if "trained" in record:
+        told.append(f"a W\\* of {record['trained']['steps']:,} steps, theirs of 170,000 items")
+    return f"What differs in the setting: {'; '.join(told)}. Which of these decides was not tried."
 
 
 def _more(points: int) -> str:
     if not points:
         return "no more and no less often"
     return f"{abs(points)} percentage points {'more' if points > 0 else 'less'} often"
-
-
-def _span(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def capture(results: Results) -> Section:

@@ -88,16 +88,19 @@ def _lower_or_not(shown: Mapping[str, Result]) -> str:
         {key: row[key] and row[key][-1] for key in ("mean", "sd")} for row in ends.values()
     )
     lower = "lower, as in the paper" if tsd["mean"] < lora["mean"] else "not lower, unlike there"
-    spread = max((row["sd"] for row in (lora, tsd) if row["sd"] is not None), default=None)
     gap = abs(tsd["mean"] - lora["mean"])
-    if spread is None:
-        beyond = "with one seed each, nothing says how much of it is the seed's"
-    else:
-        beyond = f"{'more' if gap > spread else 'no more'} than the deviation over seeds"
     return (
         f"Where we differ: at the end LoRA-TSD's validation loss is {amount(tsd, '.3f')}, LoRA's "
-        f"{amount(lora, '.3f')}: {lower}, by {gap:.3f}; {beyond}."
+        f"{amount(lora, '.3f')}: {lower}, by {gap:.3f}, {_beyond(gap, lora, tsd)}."
     )
+
+
+def _beyond(gap: float, *rows: Mapping[str, Any]) -> str:
+    """A gap of two means beside the larger deviation over seeds."""
+    deviations = [row["sd"] for row in rows]
+    if None in deviations:
+        return "and too few seeds to say how much of that is the seed's"
+    return f"{'more' if gap > max(deviations) else 'no more'} than the larger deviation over seeds"
 
 
 def ablations(results: Results) -> Section:
@@ -129,7 +132,7 @@ def _ablated(name: str, record: Result) -> list[str]:
             rows += [["plain LoRA", amount(study["lora"], ".3f")]] if study["lora"] else []
             said = f"Here, {name}, {method_name(method)}, {ablation['measure']}{_seeds(study)}"
             parts.append(f"{said}:\n\n{table([axis, 'mean ± deviation'], rows)}")
-            parts.append(_best(study["values"], ablation["measure"]))
+            parts.append(_best_and_worst(study["values"], ablation["measure"]))
     for method, runs in record.get("unscored", {}).items():
         parts.append(
             f"Here, {name}, {method_name(method)}: without a score are {', '.join(runs)}, so "
@@ -150,13 +153,11 @@ def _seeds(study: Result) -> str:
     return f", seeds {seeds}" if seeds else ", of each its own seeds"
 
 
-def _best(values: Sequence[Mapping[str, Any]], measure: str) -> str:
-    """The best and the worst, and whether they are apart by more than seeds are."""
+def _best_and_worst(values: Sequence[Mapping[str, Any]], measure: str) -> str:
+    """Whether they are apart by more than seeds are."""
     worst, *_, best = sorted(values, key=lambda row: row["mean"], reverse=measure.endswith("loss"))
-    spread = max((row["sd"] for row in (best, worst) if row["sd"] is not None), default=None)
-    if spread is None:
-        apart = "one seed says nothing of the spread"
-    else:
-        more = "more" if abs(best["mean"] - worst["mean"]) > spread else "no more"
-        apart = f"they are apart by {more} than the larger deviation over seeds"
-    return f"Where we differ: best is {best['value']}, worst {worst['value']}; {apart}."
+    gap = abs(best["mean"] - worst["mean"])
+    return (
+        f"Where we differ: best is {best['value']}, worst {worst['value']}, apart by {gap:.3f}, "
+        f"{_beyond(gap, best, worst)}."
+    )

@@ -23,7 +23,7 @@ def compared(record: Result, title: str) -> str:
         f"steps of {asked['batch_size']}, scores × 100{_how_scored(record)}, ± deviation over "
         f"seeds, {_items(record)}; {record['machine']}, {record['date'][:10]}:"
     )
-    return "\n\n".join([said, of_comparison(record), *_unfinished(record)])
+    return "\n\n".join([said, of_comparison(record), *_unlearnt(record), *_unfinished(record)])
 
 
 def differing(
@@ -52,6 +52,20 @@ def _how_scored(record: Result) -> str:
     if generated:
         said += f", `generated` read out of what is written for the first {generated:,} items"
     return said
+
+
+def _unlearnt(record: Result) -> list[str]:
+    """What a correlation of exactly 0 means, where there is one."""
+    correlations = {
+        method_name(row["method"])
+        for row in record["methods"]
+        for cell in row.get("cells", ())
+        if cell["scores"].get("matthews") == 0
+    }
+    if not correlations:
+        return []
+    return [f"A Matthews correlation of 0 is that of one answer to every sentence: so answered, "
+            f"with at least one seed, {', '.join(sorted(correlations))}."]  # fmt: skip
 
 
 def _items(record: Result) -> str:

@@ -15,7 +15,7 @@ WHERE = {
     "above": "above random changes",
     "as random": "inside random changes",
     "below": "below random changes",
-    "mixed": "above or below random changes, by seed",
+    "mixed": "above, inside or below random changes, by the seed",
 }
 
 
@@ -29,7 +29,8 @@ def studies(results: Results) -> list[tuple[str, Result]]:
 
 def how_made(name: str, record: Result) -> str:
     """From which runs, and where they were studied; a dash for what a record does not hold."""
-    full: Result = {"seeds": [], "launch_step": None, "trained": record.get("trained")}
+    seeds = [record["full_seed"]] if "full_seed" in record else []
+    full: Result = {"seeds": seeds, "launch_step": None, "trained": record.get("trained")}
     rows = [
         [label, ", ".join(map(str, row["seeds"])) or "–", _or_dash(row["launch_step"]),
          *_trained(row.get("trained"))]

@@ -55,7 +55,7 @@ def test_the_reproduction_has_a_table_for_each_setting_with_plain_lora_below(
         "| direction | mean ± deviation |\n| --- | --- |\n| tsd | 0.500 |\n| top | 0.400 |" in text
     )
     assert "| 9 | 0.300 |\n| plain LoRA | 0.600 |" in text
-    assert "best is tsd, worst top; one seed says nothing of the spread." in text
+    assert "best is tsd, worst top, apart by 0.100, and too few seeds to say" in text
     assert "LoRA-Dash: without a score are dash-1, so they are in none of these tables" in text
     assert "LoRA-TSD: without a score are tsd-1, so which directions, t and s are best" in text
 

@@ -38,12 +38,12 @@ def test_the_losses_stand_side_by_side_with_the_launch_marked(tmp_path: Path) ->
     assert "| 8, launch | 4.500 / – | 4.500 / – |" in told
     assert "| 20 | 15.500 / 0.500 | 15.500 / 0.500 |\n| 40 | 35.500 / 0.400 |" in told
     assert "LoRA-TSD's validation loss is 0.300, LoRA's 0.400: lower, as in the paper" in told
-    assert "with one seed each" in told
+    assert "by 0.100, and too few seeds to say" in told
 
 
 def test_a_difference_within_the_deviation_is_said_to_be_one(tmp_path: Path) -> None:
     told = text(tmp_path, method("lora", None, 0.30, 0.02), method("lora-tsd", 8, 0.31, 0.03))
-    assert "not lower, unlike there, by 0.010; no more than the deviation over seeds" in told
+    assert "not lower, unlike there, by 0.010, no more than the larger deviation over seeds" in told
 
 
 def test_runs_with_tsds_stand_for_a_method(tmp_path: Path) -> None:

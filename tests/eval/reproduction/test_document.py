@@ -88,6 +88,15 @@ def test_a_stored_comparison_is_shown_with_spread_seeds_and_what_is_missing(
     assert "prefix: prefix needs a language model" in text
 
 
+def test_a_correlation_of_0_is_explained(results: Results) -> None:
+    record = comparison(task="cola")
+    for row in record["methods"][:2]:
+        for one in row["cells"]:
+            one["scores"] = {"matthews": 0.0 if row["method"] == "lora" else 0.2}
+    text = stored(results, "glue-cola", record)
+    assert "so answered, with at least one seed, LoRA." in text
+
+
 @pytest.mark.parametrize(
     ("base", "said"), [("minilm", "MiniLM (6 layers of 384)"), ("some/base", "some/base")]
 )

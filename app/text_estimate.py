@@ -8,7 +8,7 @@ from functools import partial
 from app.estimate import Kind, estimate_by
 from app.gpus import has_gpu
 from app.past_runs import estimate_from, past_runs
-from app.scoring_time import text_scoring_time, with_scoring
+from app.scoring_time import ScoringTime, text_scoring_time, with_scoring
 from app.text_bases import PACKAGED
 from app.text_training import TextConfig
 from app.text_views import TextSetView
@@ -38,10 +38,15 @@ def estimate_text(
     training = _of_training(config, view, workspace)
     if not score or view.test == 0:
         return training
-    scoring = text_scoring_time(workspace, partial(_is_like, config))
+    scoring = scoring_time_of(config, workspace)
     if scoring is None:
         return dataclasses.replace(training, basis=f"{training.basis}; scoring comes on top")
     return with_scoring(training, scoring)
+
+
+def scoring_time_of(config: TextConfig, workspace: Workspace) -> ScoringTime | None:
+    """What comes after the training of `config`; None where no run like it was scored yet."""
+    return text_scoring_time(workspace, partial(_is_like, config))
 
 
 def _is_like(config: TextConfig, run: TextRun) -> bool:

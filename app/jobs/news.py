@@ -24,6 +24,8 @@ class News:
     _values: Row = field(default_factory=dict)
     _events: list[tuple[str, Row]] = field(default_factory=list)
     _progress: Row | None = None
+    _step: Row = field(default_factory=dict)
+    """The job's own step and total; what it counts apart leaves them as they are."""
     _progress_at: float = float("-inf")
     _first: tuple[float, int, int] | None = None
     """Time, step and total when this count began: training has another rate than drawing, and this
@@ -35,7 +37,10 @@ class News:
             kind, data = row["kind"], {name: row[name] for name in row if name != "kind"}
             if kind == "progress":
                 self._progress = data
-                self._begin_count(now, _count(data, "step"), _count(data, "total"))
+                step, total = _count(data, "step"), _count(data, "total")
+                self._begin_count(now, step, total)
+                if not data.get("apart"):
+                    self._step = {"step": step, "total_steps": total}
             else:
                 self._events.append((kind, data))
             if kind == "run":
@@ -66,8 +71,15 @@ class News:
     def _progress_values(self, progress: Row, now: float) -> Row:
         step, total = _count(progress, "step"), _count(progress, "total")
         began, first, _ = self._first or (now, step, total)
-        eta = (total - step) * (now - began) / (step - first) if step > first else None
-        return {"step": step, "total_steps": total, "eta_seconds": eta}
+        eta = None
+        if step > first:
+            eta = (total - step) * (now - began) / (step - first) + _seconds(progress, "after")
+        return {**self._step, "eta_seconds": eta}
+
+
+def _seconds(data: Row, name: str) -> float:
+    value = data.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _count(data: Row, name: str) -> int:

@@ -23,6 +23,7 @@ from typing import Any
 from app.checks import request_from_json
 from app.jobs.lease import still_held
 from app.jobs.programs.exits import LeaseLost
+from app.jobs.programs.log import JobLog
 from app.jobs.records import JobKind, Wish
 from app.workspace import Workspace
 from trainer.errors import ArtifactError, Interrupted
@@ -30,6 +31,10 @@ from trainer.files import write_json
 
 MOST_OFTEN = 0.2
 """Seconds between two rows of progress; a step of a small base takes less."""
+
+TRAINS = (JobKind.TRAIN, JobKind.TEXT_TRAIN, JobKind.TEXT_CELL)
+COUNTED = ("pre-launch", "dash", "train", "rate")
+"""Phases whose steps are those of a job that trains; it counts the others apart."""
 
 
 class Finished(Interrupted):
@@ -50,9 +55,11 @@ class JobFolder:
         self._progress_at = 0.0
         self._phase = ""
         self._kept = 0
+        self._log = JobLog()
 
     def tell(self, kind: str, **values: Any) -> None:
         """Append an event."""
+        self._log.event(kind, values)
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"kind": kind, **values}) + "\n")
 
@@ -60,11 +67,16 @@ class JobFolder:
         self.tell("warning", text=text)
 
     def progress(self, step: int, total: int, phase: str, **more: float) -> None:
-        """Tell how far it is: every phase, and within one no more often than a person can see."""
+        """Tell how far it is: every phase, and within one no more often than a person can see.
+
+        `more` may have the loss, and in `after` how many seconds come after the last step.
+        """
+        self._log.progress(step, total, phase, more.get("loss"))
         now = time.monotonic()
         if step == total or phase != self._phase or now - self._progress_at >= MOST_OFTEN:
             self._progress_at, self._phase = now, phase
-            self.tell("progress", step=step, total=total, phase=phase, **more)
+            apart = {"apart": True} if self.kind in TRAINS and phase not in COUNTED else {}
+            self.tell("progress", step=step, total=total, phase=phase, **more, **apart)
 
     def keep(self, more: int) -> None:
         """Tell that so many more parts of the work are on disk, for the next attempt to go on from.

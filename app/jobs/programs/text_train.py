@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
@@ -10,6 +11,7 @@ from app.jobs.programs.folder import Finished, JobFolder
 from app.jobs.programs.stopping import Stop
 from app.jobs.programs.text_score import score_run
 from app.jobs.programs.watching import clear, result_of, watch
+from app.text_estimate import scoring_time_of
 from app.text_requests import TextScoreRequest, TextTrainRequest
 from app.text_training import config_of
 from trainer import glue, llm
@@ -36,7 +38,7 @@ def run(job: JobFolder, stop: Stop) -> dict[str, Any]:
 
 
 def _train(job: JobFolder, request: TextTrainRequest, made: TextRun, stop: Stop) -> None:
-    watched = watch(job, stop, launch_step)
+    watched = watch(job, stop, launch_step, partial(_seconds_to_score, job, request))
     if made.config_file.exists():
         config = made.read_config()
         if job.low_memory:
@@ -53,6 +55,12 @@ def launch_step(run: RunFolder, total_steps: int) -> int | None:
     """When a run on texts launches; None for a method that does not."""
     config = TextRun(run.path).read_config()
     return None if config.instead else config.adapter.resolved_prelaunch_steps(total_steps)
+
+
+def _seconds_to_score(job: JobFolder, request: TextTrainRequest, run: RunFolder) -> float:
+    """0 also where nothing tells yet."""
+    known = scoring_time_of(TextRun(run.path).read_config(), job.workspace)
+    return known.seconds if request.score and known else 0.0
 
 
 def _recipe(config: GlueConfig | LLMConfig) -> ModuleType:

@@ -11,6 +11,7 @@ from app.jobs.programs.score import score_run
 from app.jobs.programs.stopping import Stop
 from app.jobs.programs.watching import clear, result_of, watch
 from app.requests import ScoreRequest, TrainRequest
+from app.scoring_time import scoring_time
 from app.subjects import Subjects
 from app.training import config_of
 from trainer.config import DreamBoothConfig
@@ -36,7 +37,8 @@ def run(job: JobFolder, stop: Stop) -> dict[str, Any]:
 
 
 def _train(job: JobFolder, request: TrainRequest, made: Run, stop: Stop) -> None:
-    watched = watch(job, stop, partial(_launch_step, job, request.subject))
+    launch_step = partial(_launch_step, job, request.subject)
+    watched = watch(job, stop, launch_step, partial(_seconds_to_score, job, request))
     if made.config_file.exists():
         if job.low_memory:
             made.write_config(_low_memory(made.read_config()))
@@ -64,6 +66,12 @@ def _launch_step(job: JobFolder, subject: str, run: RunFolder, total_steps: int)
     for warning in made.read_subject().warnings:
         job.warn(Subjects(job.workspace).as_they_came(subject, warning))
     return made.read_config().adapter.resolved_prelaunch_steps(total_steps)
+
+
+def _seconds_to_score(job: JobFolder, request: TrainRequest, run: RunFolder) -> float:
+    if not request.score:
+        return 0.0
+    return scoring_time(Run(run.path).read_config(), job.workspace).seconds
 
 
 def _score(job: JobFolder, made: Run) -> bool:

@@ -20,24 +20,31 @@ STRONGEST = 5
 """Layers that a launch event names."""
 
 
-def watch(job: JobFolder, stop: Stop, launch_step: Callable[[RunFolder, int], int | None]) -> Watch:
-    """For a job that trains one run. `launch_step` of the run and its steps: None for no launch."""
-    phase = ""
+def watch(
+    job: JobFolder,
+    stop: Stop,
+    launch_step: Callable[[RunFolder, int], int | None],
+    seconds_after: Callable[[RunFolder], float],
+) -> Watch:
+    """For a job that trains one run. `launch_step` of the run and its steps: None for no launch;
+    `seconds_after` training: how long the run's scoring will take, 0 where there is none."""
+    phase, after = "", 0.0
 
     def on_start(run: RunFolder, start: int, total: int) -> None:
-        nonlocal phase
+        nonlocal phase, after
         stop.patient = True
+        after = seconds_after(run)
         launch = launch_step(run, total)
         phase = "train" if launch is None else "pre-launch" if start < launch else "dash"
         job.tell("run", run=run.path.name)
-        job.progress(start, total, phase)
+        job.progress(start, total, phase, after=after)
 
     def on_step(report: StepReport) -> None:
         nonlocal phase
         if report.launch is not None:
             phase = "dash"
             job.tell("launch", **launch_summary(report.launch))
-        job.progress(report.step, report.total_steps, phase, loss=report.loss)
+        job.progress(report.step, report.total_steps, phase, loss=report.loss, after=after)
 
     def on_preview(step: int, paths: list[Path]) -> None:
         job.tell("preview", step=step, files=[path.name for path in paths])

@@ -65,6 +65,34 @@ def test_time_left_to_draw_does_not_count_the_time_of_training() -> None:
     assert news.pending(505.0)[0]["eta_seconds"] == 10.0
 
 
+def test_what_comes_after_the_last_step_is_in_the_time_left() -> None:
+    news = News(checkpoint=0)
+    news.add([{**progress(0), "after": 50.0}], 0.0)
+    assert news.pending(0.0)[0]["eta_seconds"] is None
+    news.add([{**progress(20), "after": 50.0}], 10.0)
+    assert news.pending(10.0)[0]["eta_seconds"] == 40.0 + 50.0
+
+
+def test_a_finished_training_keeps_its_steps_while_it_is_scored() -> None:
+    news = News(checkpoint=0)
+    drawn = {"kind": "progress", "step": 30, "total": 3480, "phase": "draw", "apart": True}
+    news.add([progress(100), {**drawn, "step": 0}], 0.0)  # read at once: neither is lost
+    values, events = news.pending(0.0)
+    assert (values["step"], values["total_steps"]) == (100, 100)
+    assert events[-1][1]["total"] == 3480
+    news.stored(0.0, events)
+    news.add([drawn], 10.0)
+    values, _ = news.pending(10.0)
+    assert (values["step"], values["total_steps"]) == (100, 100)
+    assert values["eta_seconds"] == 1150.0
+
+
+def test_an_attempt_that_only_scores_says_nothing_of_steps() -> None:
+    news = News(checkpoint=0)
+    news.add([{**progress(1), "phase": "draw", "apart": True}], 0.0)
+    assert news.pending(0.0)[0] == {"eta_seconds": None}
+
+
 def test_what_was_not_stored_is_told_again() -> None:
     news = News(checkpoint=0)
     news.add([{"kind": "run", "run": "duck-1"}, progress(1)], 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
@@ -51,6 +52,33 @@ def test_a_job_tells_its_run_launch_checkpoints_and_steps(first: Path, told: Any
     assert (last["step"], last["total"]) == (4, 4) and last["loss"] > 0
     result = json.loads((first / "result.json").read_text())
     assert result == {"run": "duck-1", "step": 4, "total_steps": 4, "message": ""}
+
+
+def test_the_log_says_what_it_is_at_and_how_far(desk: Any, capsys: Any) -> None:
+    desk.done(desk.train("logged", {"optim": {"steps": 30, "batch_size": 1}}))
+    printed = capsys.readouterr().out
+    for words in ("load", "run logged", "pre-launch 0 of 30", "launch after step 2: ",
+                  "checkpoint at step 30", "dash 30 of 30, loss 0."):  # fmt: skip
+        assert words in printed
+    assert len(re.findall("of 30", printed)) <= 23
+
+
+def test_what_is_drawn_to_be_scored_is_counted_apart(desk: Any, told: Any) -> None:
+    plain = {"adapter": {"method": "lora", "rank": 1}}
+    folder = desk.train("apart", plain, score=True)
+
+    def finish_when_drawing() -> None:
+        wait_for(lambda: [row for row in told(folder, "progress") if row["phase"] == "draw"])
+        (folder / "wishes" / "finish").touch()
+
+    wisher = threading.Thread(target=finish_when_drawing)
+    wisher.start()
+    desk.done(folder)
+    wisher.join()
+    rows = told(folder, "progress")
+    assert {row["phase"] for row in rows if row.get("apart")} == {"load", "draw"}
+    assert {row["phase"] for row in rows if not row.get("apart")} == {"train"}
+    assert all(row["after"] > 100 for row in rows if row["phase"] == "train")
 
 
 def test_a_job_whose_run_is_finished_is_done_at_once(desk: Any, first: Path, told: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ import gradio as gr
 
 from app.jobs.records import Job, JobKind
 from app.studio import Studio
-from app.tabs.markup import note
+from app.tabs.markup import Markup, note
+from app.tabs.words import say
 from trainer.config import ASSETS
 from trainer.errors import UserError
 
@@ -112,6 +114,31 @@ def attempt(do: Callable[..., Any], outputs: int) -> Callable[..., list[Any]]:
         return [*(result if isinstance(result, (list, tuple)) else [result])[:outputs], ""]
 
     return attempted
+
+
+def in_words(do: Callable[..., Any]) -> Callable[..., Any]:
+    """`do` that fails over the page in words, where no place of its own is wired for them."""
+
+    @functools.wraps(do)
+    def told(*arguments: Any) -> Any:
+        try:
+            return do(*arguments)
+        except gr.Error:
+            raise
+        except UserError as error:
+            raise gr.Error(html.escape(str(error)), print_exception=False) from error
+        except Exception as error:
+            raise gr.Error(say("page.fault")) from error
+
+    return told
+
+
+def or_why(page: Callable[..., Markup], *arguments: Any) -> Markup:
+    """A page that is looked at again and again; where it cannot be made, why."""
+    try:
+        return page(*arguments)
+    except UserError as error:
+        return note(error, "problem")
 
 
 def when(

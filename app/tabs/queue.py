@@ -10,7 +10,7 @@ import gradio as gr
 
 from app.jobs.records import Job, JobState
 from app.studio import Studio
-from app.tabs.desk import QUIET, Desk, panel, said, when
+from app.tabs.desk import QUIET, Desk, or_why, panel, said, when
 from app.tabs.figures import progress
 from app.tabs.jobs import badge, deeds, perform, share, where
 from app.tabs.markup import Markup, button, el, empty, join, note
@@ -39,7 +39,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     seen, timer = gr.State(""), gr.Timer(SECONDS)
 
     def look(mark: str) -> list[Any] | Any:
-        page = queue_page(studio)
+        page = or_why(queue_page, studio)
         return gr.skip() if page == mark else [page, page]
 
     def press(event: gr.EventData) -> list[Any]:

@@ -97,8 +97,8 @@ def build_editing(desk: Desk, subject: gr.Dropdown, cards: gr.HTML) -> None:
         studio.delete_subject(slug or "")
         return shown_subject(studio, None)
 
-    edit.expand(fill, subject, form, api_visibility="private")
-    subject.change(fill, subject, form, api_visibility="private")
+    when(edit.expand, fill, [subject], form, problem)
+    when(subject.change, fill, [subject], form, problem)
     when(save.click, change, [subject, *form], [subject, cards], problem)
     when(delete.click, remove, [subject], [subject, cards], problem)
     _build_delete_all(desk, subject, cards)

@@ -37,12 +37,12 @@ def watch_job(desk: Desk, kind: JobKind, body: Body, nothing: Markup) -> gr.Text
             return [nothing, "", gr.Timer(active=False), ""]
         try:
             job, log = desk.studio.job(job_id), desk.studio.log_tail(job_id, LOG_LINES)
+            if f"{job!r}{log}" == mark:
+                return gr.skip()
+            warnings = _warnings(desk.studio.warnings(job_id))
+            page = join([head(desk.studio, job), warnings, body(job), _log(log)])
         except UserError as error:
             return [note(error, "problem"), "", gr.Timer(active=False), gr.skip()]
-        if f"{job!r}{log}" == mark:
-            return gr.skip()
-        warnings = _warnings(desk.studio.warnings(job_id))
-        page = join([head(desk.studio, job), warnings, body(job), _log(log)])
         done = f"{job.id} {job.ended_at}" if job.state.final else ""
         pace = gr.Timer(RESTING if job.state.final else SECONDS, active=True)
         return [page, f"{job!r}{log}", pace, done]
@@ -65,8 +65,15 @@ def show_made(
     desk: Desk, kind: JobKind, done: gr.Textbox, page: Callable[[str], Any], shown: gr.HTML
 ) -> None:
     """Keep what the watched job has made on the page: when it ends, and when another is watched."""
+
+    def made(job_id: str) -> Any:
+        try:
+            return page(job_id)
+        except UserError:  # such as for a job that was deleted: its panel says so
+            return Markup("")
+
     watched = desk.watched[kind]
-    gr.on([done.change, watched.change], page, watched, shown, **QUIET)
+    gr.on([done.change, watched.change], made, watched, shown, **QUIET)
 
 
 def _warnings(texts: Sequence[str]) -> Markup | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from app.workspace import Workspace
+
 SCRIPT = "<img src=x onerror='document.title = 1'>"
 
 
@@ -53,3 +55,14 @@ def test_all_data_goes_only_when_it_is_typed(person: Any) -> None:
     page.get_by_role("button", name="Delete all my data", exact=True).last.click()
     expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("Nothing was deleted")
     expect(page.locator(".photos > li")).not_to_have_count(0)
+
+
+def test_a_subject_that_was_deleted_elsewhere_is_told_of_in_words(
+    person: Any, workspace: Workspace
+) -> None:
+    person.keep_subject("cat", "Short stay")
+    (workspace.subject("short-stay") / "subject.json").unlink()  # its photos load meanwhile
+    person.press("Edit this subject")
+    expect(person.page.get_by_role("alert").locator("visible=true")).to_contain_text(
+        "There is no subject 'short-stay'"
+    )

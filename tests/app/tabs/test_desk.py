@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, NoReturn
 
 import gradio as gr
 import pytest
 
 from app.jobs.records import JobKind
 from app.studio import Studio
-from app.tabs.desk import Desk, attempt, said
+from app.tabs.desk import Desk, attempt, in_words, or_why, said
 from app.tabs.jobs import perform
 from app.ui import attached
 from trainer.errors import ArtifactError, ConfigError
@@ -30,7 +30,7 @@ def pressed(**data: Any) -> gr.EventData:
     return gr.EventData(None, data)
 
 
-def refuse() -> None:
+def refuse() -> NoReturn:
     raise ConfigError("rank is 0; give <1> or more.")
 
 
@@ -84,3 +84,17 @@ def test_without_a_link_each_tab_shows_what_is_latest_and_the_first_screen_is_op
     tabs, address, *shown = attached(desk, "<script>", "nowhere")
     assert (tabs.selected, address) == ("subjects", "")
     assert [name for name in shown if name] == [job.id]
+
+
+def test_a_reader_without_a_place_for_words_says_them_over_the_page() -> None:
+    with pytest.raises(gr.Error, match="rank is 0; give &lt;1&gt; or more."):
+        in_words(refuse)()
+
+
+def test_a_fault_nobody_foresaw_is_told_in_words_as_well() -> None:
+    with pytest.raises(gr.Error, match="nobody foresaw"):
+        in_words(lambda: 1 / 0)()
+
+
+def test_a_page_that_is_polled_says_why_it_cannot_be_made() -> None:
+    assert "rank is 0" in or_why(refuse)

@@ -17,6 +17,7 @@ from app.blind_pairs import Choice
 from app.blind_test import BlindTest, BlindTests, Shown, Tally
 from app.comparable import ComparableRuns
 from app.directions import Directions
+from app.dropped import FOLDER
 from app.estimate import estimate
 from app.in_use import check_idle, check_run_unused, check_subject_unused
 from app.jobs.engine import Queue
@@ -130,6 +131,8 @@ class Studio:
             if folder.is_dir() and folder not in kept:
                 shutil.rmtree(folder)
         self.workspace.make()
+        # Without it Gradio fails on a page on which files lie still.
+        (self.workspace.cache / FOLDER).mkdir(exist_ok=True)
 
     # --- training ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from app.bases import hub_repos
+from app.dropped import FOLDER, sweep
 from app.gpus import gpus
 from app.jobs.records import Job
 from app.jobs.store import WorkerRow
@@ -20,11 +21,14 @@ from app.workspace import Workspace
 from trainer.errors import ArtifactError
 
 GIB = 2**30
+PASSING = (FOLDER, "uploads")
+"""Caches that clean themselves: what somebody has just dropped lies there."""
 LIBRARIES = ("dashbooth", "torch", "diffusers", "transformers", "gradio", "dbos")
 
 
 def system_view(workspace: Workspace, workers: Sequence[WorkerRow]) -> SystemView:
     """What the System tab shows."""
+    sweep(workspace.cache / FOLDER)
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(workspace.root)
     return SystemView(
         workers=list(workers),
@@ -70,7 +74,9 @@ def bug_report(view: SystemView, failed: Sequence[Job]) -> str:
 
 
 def _own_caches(workspace: Workspace) -> list[CacheView]:
-    folders = sorted(path for path in workspace.cache.glob("*") if path.is_dir())
+    folders = sorted(
+        path for path in workspace.cache.glob("*") if path.is_dir() and path.name not in PASSING
+    )
     return [CacheView(path.name, _bytes(path), deletable=True) for path in folders]
 
 

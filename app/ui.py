@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.dropped import KEPT_SECONDS, LOOKED_AT_SECONDS
 from app.jobs.records import Job, JobKind
 from app.studio import Studio
 from app.tabs import (
@@ -55,7 +56,12 @@ SETTLE = """(name) => {
 
 def build_ui(studio: Studio) -> gr.Blocks:
     """The page over a studio; `launch_options` are what it is launched with."""
-    page = gr.Blocks(title=say("page.title"), analytics_enabled=False, fill_width=True)
+    page = gr.Blocks(
+        title=say("page.title"),
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(LOOKED_AT_SECONDS, KEPT_SECONDS),
+    )
     with page:
         with gr.Row(elem_id="top", equal_height=True):
             gr.HTML(el("h1", say("page.title")), padding=False, elem_id="brand")

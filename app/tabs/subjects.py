@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from app.dropped import taken_in
 from app.requests import TrainRequest
 from app.tabs.choices import base_choices, best_base, preset_for
 from app.tabs.desk import QUIET, Desk, panel, when
@@ -113,6 +113,5 @@ def _wire_more(desk: Desk, more: gr.UploadButton, shown: list[Any], problem: gr.
 
 
 def _uploads(files: Sequence[str], stack: ExitStack) -> list[Upload]:
-    """The files that Gradio took in, open as long as the stack is."""
-    paths = [Path(file) for file in files]
-    return [Upload(path.name, stack.enter_context(path.open("rb"))) for path in paths]
+    """The files that Gradio took in, open as long as the stack is; then they are gone."""
+    return stack.enter_context(taken_in(files))

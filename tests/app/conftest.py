@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import os
@@ -11,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
@@ -24,13 +27,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.auth import Access
 from app.guard import Guard
 from app.jobs.engine import Queue
+from app.photos import MAX_FILE_BYTES
 from app.studio import Studio
 from app.tokens import Tokens
+from app.ui import build_ui
 from app.views import Upload
 from app.workspace import Workspace
 from trainer.adapters.config import AdapterConfig
@@ -204,3 +210,36 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
     for launched in begun:
         if launched.process.poll() is None:
             launched.stop(signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The whole page behind its guard, as on loopback, in this process."""
+
+    blocks: Any
+    web: TestClient
+
+    def press(self, handler: str, data: list[Any]) -> Any:
+        """Call a handler of the page by its name in the code."""
+        (number,) = [n for n, fn in self.blocks.fns.items() if fn.name == handler]
+        return self.call(number, data)
+
+    def call(self, number: int, data: object, event: object = None) -> Any:
+        body = {"data": data, "fn_index": number, "session_hash": "test", "event_data": event}
+        return self.web.post("/gradio_api/run/predict", json=body)
+
+
+@pytest.fixture
+def page(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(studio.workspace.cache / "gradio"))
+
+    async def build() -> tuple[gr.Blocks, ASGIApp]:
+        """In a loop, without which Gradio makes some that it never closes."""
+        blocks = build_ui(studio)
+        blocks.max_file_size, blocks.has_launched, blocks.show_error = MAX_FILE_BYTES, True, False
+        guard = Middleware(Guard, Access(Tokens(studio.workspace)), {"127.0.0.1"})
+        return blocks, gr.routes.App.create_app(blocks, app_kwargs={"middleware": [guard]})
+
+    blocks, app = asyncio.run(build())
+    with TestClient(app, base_url=HOST, raise_server_exceptions=False) as web:
+        yield Served(blocks, web)

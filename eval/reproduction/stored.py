@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eval.reproduction.joined import joined
 from eval.reproduction.kinds import require_fitting, slots
 from trainer.errors import ArtifactError
 from trainer.files import write_json
@@ -51,7 +52,10 @@ class Results:
         return {name: result for name, result in found.items() if result is not None}
 
     def keep(self, source: Path, name: str) -> Path:
-        """Store what a command wrote, where a section reads that; returns where."""
+        """Store what a command wrote, where a section reads that; returns where.
+
+        Methods that were stored before, compared at the same budget, stay in their table.
+        """
         try:
             values = json.loads(source.read_text("utf-8"))
         except (OSError, ValueError) as error:
@@ -59,7 +63,7 @@ class Results:
         require_fitting(source, values, name)
         file = self.folder / f"{name}.json"
         values.pop("layers", None)  # what is told of each layer stays with the runs
-        write_json(file, without_paths(values))
+        write_json(file, joined(self.get(name), without_paths(values)))
         return file
 
 

@@ -1,0 +1,49 @@
+"""A table may be filled in several sittings, but only with what was asked alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eval.reproduction.joined import joined
+
+
+def record(*methods: str, **asked: Any) -> dict[str, Any]:
+    return {
+        "date": "2026-01-02",
+        "asked": {"task": "cola", "steps": 300, "methods": list(methods), **asked},
+        "recipe": {"base": "minilm", "workspace": "here"},
+        "methods": [{"method": name, "cells": [{"seed": 0}], "open": []} for name in methods],
+    }
+
+
+def names(result: dict[str, Any]) -> list[str]:
+    return [row["method"] for row in result["methods"]]
+
+
+def test_methods_of_an_earlier_sitting_stay_before_the_newer_ones() -> None:
+    assert names(joined(record("lora", "dora"), record("pissa", out="there"))) == [
+        "lora", "dora", "pissa",
+    ]  # fmt: skip
+
+
+def test_what_was_run_again_is_the_newer_one() -> None:
+    newer = record("lora")
+    newer["methods"][0]["cells"] = [{"seed": 7}]
+    result = joined(record("lora", "dora"), newer)
+    assert names(result) == ["dora", "lora"] and result["methods"][1]["cells"] == [{"seed": 7}]
+
+
+def test_what_has_no_cells_does_not_displace_what_has() -> None:
+    newer = record("pissa")
+    newer["methods"].append({"method": "lora", "open": [0]})
+    assert names(joined(record("lora"), newer)) == ["lora", "pissa"]
+
+
+def test_another_budget_begins_anew() -> None:
+    newer = record("pissa", steps=100)
+    assert joined(record("lora"), newer) is newer
+
+
+def test_other_results_are_replaced() -> None:
+    newer = {"matrix": [[1.0]]}
+    assert joined({"matrix": [[0.5]]}, newer) is newer and joined(None, newer) is newer

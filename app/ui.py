@@ -24,7 +24,7 @@ from app.tabs import (
     system,
     training,
 )
-from app.tabs.desk import QUIET, TAB_OF, Desk, panel, to_address, when
+from app.tabs.desk import QUIET, TAB_OF, Desk, in_words, or_why, panel, to_address, when
 from app.tabs.jobs import perform
 from app.tabs.markup import el
 from app.tabs.words import say
@@ -77,6 +77,7 @@ def build_ui(studio: Studio) -> gr.Blocks:
                 _remember(tab, name)
         _wire_strip(desk, running, problem)
         _wire_address(desk)
+    _fail_in_words(page)
     return page
 
 
@@ -90,11 +91,18 @@ def launch_options() -> dict[str, Any]:
     }
 
 
+def _fail_in_words(page: gr.Blocks) -> None:
+    """No handler, ours or a tab's, answers with a box that says only Error."""
+    for handler in page.fns.values():
+        if handler.fn is not None:
+            handler.fn = in_words(handler.fn)
+
+
 def _wire_strip(desk: Desk, strip: gr.HTML, problem: gr.HTML) -> None:
     seen, timer = gr.State(""), gr.Timer(SECONDS)
 
     def look(mark: str) -> list[Any] | Any:
-        shown = queue.strip(desk.studio)
+        shown = or_why(queue.strip, desk.studio)
         return gr.skip() if shown == mark else [shown, shown]
 
     def press(event: gr.EventData) -> list[Any]:

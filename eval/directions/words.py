@@ -31,6 +31,8 @@ def summary(record: Record) -> str:
         ]
     for name, ablation in record["ablations"].items():
         lines += ["", *_ablation(name, ablation)]
+    for runs in record.get("unscored", {}).values():
+        lines += ["", f"  Not compared by their settings, for want of scores: {', '.join(runs)}"]
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 from app import typed
 from app.views import Upload
 from trainer.data.glue import GlueTask, LabelledText, Split, read_tsv
-from trainer.data.instruct import Item, read_items
+from trainer.data.instruct import Item, candidates_of, read_items
 from trainer.errors import DataError
 from trainer.files import write_text
 
@@ -35,17 +35,17 @@ def part_file(folder: Path, task: GlueTask | None, part: Part) -> Path:
 def take_in(upload: Upload, folder: Path, task: GlueTask | None, part: Part) -> None:
     """Check an upload and write its rows into the set's folder.
 
-    Items that name their split give both parts, if both are there. DataError says which line is
-    wrong, by the name that the file came with.
+    Items that name their split give both parts, if both are there; those to score by need choices.
+    DataError says which line is wrong, by the name that the file came with.
     """
     with _received(upload, folder) as path:
         if task is not None:
             split: Split = "train" if part == "train" else "dev"
             _write_rows(part_file(folder, task, part), read_tsv(path, task, split), task)
             return
-        _write_items(part_file(folder, None, part), read_items(path, part))
+        _write_items(folder, part, read_items(path, part))
         if part == "train" and (kept_apart := _test_items(path)):
-            _write_items(part_file(folder, None, "test"), kept_apart)
+            _write_items(folder, "test", kept_apart)
 
 
 def count(folder: Path, task: GlueTask | None, part: Part) -> int:
@@ -98,8 +98,10 @@ def _write_rows(path: Path, rows: Sequence[LabelledText], task: GlueTask) -> Non
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def _write_items(path: Path, items: Sequence[Item]) -> None:
-    write_text(path, "".join(f"{_line(item)}\n" for item in items))
+def _write_items(folder: Path, part: Part, items: Sequence[Item]) -> None:
+    for item in items if part == "test" else ():
+        candidates_of(item)
+    write_text(part_file(folder, None, part), "".join(f"{_line(item)}\n" for item in items))
 
 
 def _line(item: Item) -> str:
@@ -114,4 +116,5 @@ def _test_items(path: Path) -> list[Item]:
         test = read_items(path, "test")
     except DataError:
         return []
-    return test if test != read_items(path, "train") else []
+    train = {item.where for item in read_items(path, "train")}
+    return test if {item.where for item in test} != train else []

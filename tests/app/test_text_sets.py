@@ -91,11 +91,16 @@ def test_items_without_splits_are_to_train_on_only(studio: Studio) -> None:
         ("instructions", upload("{", "i.json"), "i.json: not understood as JSON"),
         ("instructions", lines(ITEM, {"instruction": "x"}), "mine.jsonl, item 2: needs the texts"),
         ("instructions", lines({**ITEM, "output": "\ud800"}), "half a character"),
+        ("instructions", lines(ITEM, {**ITEM, "input": 3}), "mine.jsonl, item 2: input is 3"),
+        ("instructions", lines({**ITEM, "split": "train"}, {**ITEM, "split": "test", "output": ""}),
+         "mine.jsonl, item 2: needs the texts"),
+        ("instructions", lines({**ITEM, "split": "train"}, {**ITEM, "split": "test"}),
+         "mine.jsonl, item 2: 'Say yes.' has no options to compare"),
         ("instructions", upload("[" * 100_000), "nested too deeply"),
         ("instructions", Upload("big", BytesIO(b"x" * (MAX_FILE_BYTES + 1))), "larger than 64 MiB"),
         ("wnli", upload(PAIRS), "possible: instructions, cola"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_learnt_from_is_refused_by_its_own_name_and_leaves_nothing(
     studio: Studio, task: str, sent: Upload, words: str
 ) -> None:
@@ -104,6 +109,12 @@ def test_what_cannot_be_learnt_from_is_refused_by_its_own_name_and_leaves_nothin
     assert words in str(error.value)
     assert str(studio.workspace.root) not in str(error.value)
     assert list(studio.workspace.texts.iterdir()) == []
+
+
+def test_items_to_score_by_need_choices_and_those_to_learn_from_do_not(studio: Studio) -> None:
+    with pytest.raises(DataError, match=r"mine\.jsonl, item 1: .*learnt from but not scored"):
+        studio.texts.create_set("mine", "instructions", lines(ITEM), lines(ITEM))
+    assert studio.texts.create_set("mine", "instructions", lines(ITEM)).train == 1
 
 
 def test_a_set_without_any_file_is_refused(studio: Studio) -> None:

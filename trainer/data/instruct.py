@@ -5,12 +5,16 @@
                      Answer format: answer1/answer2/answer3",
      "input": "", "output": "the correct answer is answer2", "answer": "answer2"}
 
-as a JSON list or one object a line. An item is put to a model in one of two styles:
+as a JSON list or one object a line; without `answer`, the output tells it. An item is put to a
+model in one of two styles:
 
     labels    the instruction in the Alpaca template; answered by its output, which names a label.
               What the paper trains and tests.
     texts     "Question: What do bees make?\nAnswer:", answered by " honey". What a small model can
               do without training; the options are not shown, only compared.
+
+An item without choices, like {"instruction": "Say 3", "output": "3"}, is answered by its output as
+given, in either style. It can be learnt from; only to be scored does an item need choices.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,9 +48,11 @@ COMMONSENSE: dict[str, tuple[str, ...]] = {
 # Alpaca's own (Taori et al. 2023), which LLM-Adapters indents by the accident of its source code.
 _INTRODUCTION = "Below is an instruction that describes a task"
 _REQUEST = "Write a response that appropriately completes the request."
-_CHOICES = re.compile(r"Answer format:\s*(\S+)\s*$")
+_CHOICES = re.compile(r"Answer format:\s*(\S+/\S+)\s*$")
+_TOLD = re.compile(r"\s*the correct answer is\s+(.+?)\.?\s*$", re.IGNORECASE)
 _OPTION = re.compile(r"(?:Answer|Solution|Ending|Option)\d: ")
 _FIRST_OPTION = re.compile(r"\n\n(?=(?:Answer|Solution|Ending|Option)1: )")
+_FIELDS = ("instruction", "input", "output", "answer", "split")
 _LEAD = re.compile(r"^Please (?:choose|answer)[^:]*: *", re.IGNORECASE)
 
 
@@ -62,13 +68,15 @@ class Item:
     """The label in it; the output itself in items without labels."""
     choices: tuple[str, ...]
     """The labels that are possible; empty in items without."""
+    where: str = field(default="", compare=False)
+    """File and number, for errors."""
 
 
 def read_items(path: Path, split: Split = "train") -> list[Item]:
     """The items of a file, or of all sets in a folder that have the split, merged.
 
     A file whose items name their split gives those of `split`; another gives all. DataError says
-    which file and which item is wrong.
+    which file and which item is wrong, in whatever split.
     """
     return [item for file in find_sets(path, split).values() for item in _read_file(file, split)]
 
@@ -99,11 +107,11 @@ def _read_file(path: Path, split: Split) -> list[Item]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not understood as JSON or JSON lines ({error}).") from error
     answers = COMMONSENSE.get(path.resolve().parent.name, ())
-    items = [
-        _item(row, answers, f"{path}, item {number}")
+    read = [
+        (row, _item(row, answers, f"{path}, item {number}"))
         for number, row in enumerate(rows, start=1)
-        if not isinstance(row, dict) or row.get("split", split) == split
     ]
+    items = [item for row, item in read if row.get("split", split) == split]
     if not items:
         raise DataError(f"{path}: there is no item of the {split} split in it.")
     return items
@@ -121,12 +129,31 @@ def _item(row: Any, answers: tuple[str, ...], where: str) -> Item:
             f"{where}: needs the texts instruction and output (and may have input and answer); "
             f"given {json.dumps(row, ensure_ascii=False)[:200]}."
         )
+    for name in _FIELDS:
+        if not isinstance(row.get(name, ""), str):
+            raise DataError(
+                f"{where}: {name} is {json.dumps(row[name])[:100]}, which is no text. Put it in "
+                "quotation marks, or leave it out."
+            )
     told = _CHOICES.search(row["instruction"])
     choices = tuple(told[1].split("/")) if told else answers
-    answer = str(row.get("answer", row["output"]))
-    if choices and answer not in choices:
+    answer = _answer(row, choices, where)
+    return Item(row["instruction"], row.get("input", ""), row["output"], answer, choices, where)
+
+
+def _answer(row: dict[str, str], choices: tuple[str, ...], where: str) -> str:
+    """The label, from `answer` or from an output as the published sets have it."""
+    told = _TOLD.match(row["output"]) if choices else None
+    answer = row.get("answer", told[1] if told else row["output"])
+    if not choices or answer in choices:
+        return answer
+    if "answer" in row:
         raise DataError(f"{where}: the answer {answer!r} is none of {', '.join(choices)}.")
-    return Item(row["instruction"], row.get("input") or "", row["output"], answer, choices)
+    raise DataError(
+        f"{where}: has no answer, and its output {row['output'][:100]!r} names none of "
+        f'{", ".join(choices)}. Write "answer": "{choices[0]}", or as output "the correct answer '
+        f'is {choices[0]}".'
+    )
 
 
 def prompt_of(item: Item, style: Style = "labels") -> str:
@@ -142,9 +169,14 @@ def prompt_of(item: Item, style: Style = "labels") -> str:
 
 
 def completion_of(item: Item, style: Style = "labels") -> str:
-    """What the model is to write after the prompt."""
+    """What the model is to write after the prompt.
+
+    DataError for an item with choices whose texts the style wants and nobody finds.
+    """
     if style == "labels":
         return item.output
+    if not item.choices:
+        return f" {item.output}"
     return candidates_of(item, style)[item.choices.index(item.answer)]
 
 
@@ -153,22 +185,41 @@ def candidates_of(item: Item, style: Style = "labels") -> tuple[str, ...]:
 
     DataError for an item without choices, or whose options cannot be told apart.
     """
-    if style == "labels":
-        texts = tuple(f"the correct answer is {choice}" for choice in item.choices)
-    else:
-        texts = tuple(f" {text}" for text in _question_and_options(item)[1])
-    if not texts or len(texts) != len(item.choices):
+    if not item.choices:
         raise DataError(
-            f"{item.instruction[:200]!r} has no options to compare in the style {style}. Give them "
-            "as Answer1: … Answer2: … and as Answer format: answer1/answer2."
+            f"{_named(item)} has no options to compare, so it can be learnt from but not scored. "
+            "To score it, end its instruction with its options and their labels: Answer1: … "
+            "Answer2: … Answer format: answer1/answer2."
+        )
+    if style == "labels":
+        return tuple(f"the correct answer is {choice}" for choice in item.choices)
+    texts = tuple(f" {text}" for text in _question_and_options(item)[1])
+    if len(texts) != len(item.choices):
+        raise DataError(
+            f"{_named(item)} has no options to compare in the style texts: for the labels "
+            f"{', '.join(item.choices)} it has {len(texts)} texts. Give each one, as Answer1: … "
+            "Answer2: … after an empty line, or take the style labels."
         )
     return texts
 
 
+def require_learnable(items: Iterable[Item], style: Style) -> None:
+    """DataError for the first item that cannot be learnt from in the style; needs no model."""
+    for item in items:
+        completion_of(item, style)
+
+
+def _named(item: Item) -> str:
+    shown = repr(item.instruction[:200])
+    return f"{item.where}: {shown}" if item.where else shown
+
+
 def _question_and_options(item: Item) -> tuple[str, tuple[str, ...]]:
     """The question alone, and the options' texts; true and false are texts themselves."""
+    given = f"\n\n{item.input}" if item.input else ""
+    if not item.choices:
+        return item.instruction + given, ()
     body = _CHOICES.sub("", item.instruction).strip()
     question, *options = _FIRST_OPTION.split(body, maxsplit=1)
     texts = [text.strip() for text in _OPTION.split(options[0])[1:]] if options else item.choices
-    given = f"\n\n{item.input}" if item.input else ""
     return _LEAD.sub("", question) + given, tuple(texts)

@@ -17,6 +17,7 @@ from trainer.data.instruct import (
     find_sets,
     prompt_of,
     read_items,
+    require_learnable,
 )
 from trainer.errors import DataError
 
@@ -123,13 +124,59 @@ def test_choices_come_from_the_set_where_the_instruction_does_not_tell_them(
     assert read_items(tmp_path, "test")[0].choices == COMMONSENSE["boolq"]
 
 
-def test_items_without_choices_can_be_learnt_from(tmp_path: Path) -> None:
+STYLES: tuple[Style, Style] = ("labels", "texts")
+
+
+def test_items_without_choices_are_learnt_in_either_style_by_their_output_as_given(
+    tmp_path: Path,
+) -> None:
+    asked = "Please answer briefly: name a colour."
+    item = item_of(tmp_path, {"instruction": asked, "input": "Warm.", "output": "Red."})
+    assert (item.answer, item.choices) == ("Red.", ())
+    require_learnable([item], "labels")
+    require_learnable([item], "texts")
+    assert completion_of(item) == "Red."
+    assert prompt_of(item, "texts") == f"Question: {asked}\n\nWarm.\nAnswer:"
+    assert completion_of(item, "texts") == " Red."
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_only_scoring_needs_choices_and_says_how_they_are_written(
+    tmp_path: Path, style: Style
+) -> None:
     item = item_of(tmp_path, {"instruction": "Name a colour.", "output": "Red."})
-    assert (completion_of(item), item.answer, item.choices) == ("Red.", "Red.", ())
-    styles: tuple[Style, Style] = ("labels", "texts")
-    for style in styles:
-        with pytest.raises(DataError, match="no options to compare"):
-            candidates_of(item, style)
+    with pytest.raises(DataError) as error:
+        candidates_of(item, style)
+    assert str(error.value).startswith(f"{tmp_path}/items.json, item 1: 'Name a colour.' has no")
+    for words in ("can be learnt from but not scored", "Answer format: answer1/answer2"):
+        assert words in str(error.value)
+
+
+def test_choices_whose_texts_are_missing_are_learnt_by_label_alone(tmp_path: Path) -> None:
+    bare = row("Please choose: What do bees make?", "", "answer1/answer2", "answer2")
+    item = item_of(tmp_path, bare)
+    require_learnable([item], "labels")
+    item = item_of(tmp_path, {**bare, "instruction": bare["instruction"].replace(
+        "Answer format", "Answer1: silk\n\nAnswer format")})  # fmt: skip
+    with pytest.raises(DataError, match=r"item 1: .*answer1, answer2 it has 1 texts.*style labels"):
+        require_learnable([item], "texts")
+
+
+def test_a_format_that_offers_no_choice_is_part_of_the_instruction(tmp_path: Path) -> None:
+    item = item_of(tmp_path, {"instruction": "List two. Answer format: JSON", "output": "[1, 2]"})
+    assert item.choices == () and completion_of(item) == "[1, 2]"
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [("the correct answer is answer2", "answer2"), ("The correct answer is answer1.", "answer1"),
+     ("answer3", "answer3")],
+)  # fmt: skip
+def test_an_answer_left_out_is_read_from_the_output(
+    tmp_path: Path, output: str, answer: str
+) -> None:
+    found = {"instruction": BEES["instruction"], "output": output}
+    assert item_of(tmp_path, found).answer == answer
 
 
 @pytest.mark.parametrize(
@@ -140,8 +187,18 @@ def test_items_without_choices_can_be_learnt_from(tmp_path: Path) -> None:
         ("[17]", "item 1: needs the texts .* given 17"),
         (json.dumps([{**BEES, "answer": "answer9"}]), "'answer9' is none of answer1, answer2"),
         ("[]", "no item of the train split"),
+        (json.dumps([{**BEES, "split": "train"}, {"split": "test"}]), "item 2: needs the texts"),
+        (json.dumps([{"instruction": BEES["instruction"], "output": "honey, I guess"}]),
+         "item 1: has no answer, and its output 'honey, I guess' names none of answer1, .*"
+         '"answer": "answer1"'),
+        (json.dumps([BEES, {**BEES, "answer": None}]), "item 2: answer is null, which is no text"),
+        (json.dumps([{**BEES, "answer": 2}]), "item 1: answer is 2, which is no text"),
+        (json.dumps([{**BEES, "input": 3}]), "item 1: input is 3, which is no text"),
+        (json.dumps([{**BEES, "input": ["a"]}]), r"item 1: input is \["),
+        (json.dumps([{**BEES, "input": None}]), "item 1: input is null"),
+        (json.dumps([{**BEES, "split": None}]), "item 1: split is null"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_file_is_told_where_and_why(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "items.json"
     path.write_text(text, "utf-8")

@@ -7,16 +7,20 @@ cannot say.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast, get_args
 
 from app import training
 from app.text_bases import resolve_text_base
+from app.text_intake import part_file
 from app.text_requests import TextTrainRequest
-from app.text_sets import TextSets
+from app.text_sets import ITEMS_DEMO, TextSets
 from app.text_views import Recipe, TextSetView
 from app.workspace import Workspace
 from trainer.config_file import from_json
+from trainer.data.instruct import DEMO_FILE, Style, read_items, require_learnable
 from trainer.errors import ConfigError, DataError
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
 from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset
@@ -39,10 +43,12 @@ def config_of(
     require_rows(view, "train")
     start = preset_of(view, request.preset)
     check_settings(request.settings)
+    told = from_json(dict(request.settings), _fitting(start, view))
+    base = resolve_text_base(workspace, request.base or start.base, view.recipe)
     config = dataclasses.replace(
-        from_json(dict(request.settings), _fitting(start, view)),
-        base=resolve_text_base(workspace, request.base or start.base, view.recipe),
-        data=sets.data_of(view),
+        told,
+        base=base,
+        data=_bundled_for(base) if view.id == ITEMS_DEMO else sets.data_of(view),
         run=workspace.run(run) if run else None,
         workspace=workspace.root,
         instead=request.instead,
@@ -52,7 +58,33 @@ def config_of(
         require_rows(view, "test")
     if view.train:
         config.validate_for(min(view.train, config.examples or view.train))
+    if isinstance(config, LLMConfig) and view.source == "uploaded":
+        _require_learnable(config, view)
     return config
+
+
+def _bundled_for(base: str) -> str | None:
+    """The bundled items, by name where the base is the paper's: its presets take none unasked."""
+    own = [base_of("llm", name) for name in PRESETS["llm"] if name != "demo"]
+    return str(DEMO_FILE) if base in own else None
+
+
+def _require_learnable(config: LLMConfig, view: TextSetView) -> None:
+    """DataError, by the set's name, where an item does not fit the style: before it is queued."""
+    file = part_file(config.items, None, "train")
+    written = file.stat().st_mtime_ns if file.exists() else 0
+    if fault := _fault(file, written, config.style):
+        raise DataError(fault.replace(str(file), view.name))
+
+
+@functools.lru_cache(maxsize=32)
+def _fault(file: Path, written: int, style: Style) -> str:
+    """Read once and not whenever the page asks; `written` tells a new file of the same name."""
+    try:
+        require_learnable(read_items(file), style)
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def preset_of(view: TextSetView, name: str) -> TextConfig:

@@ -7,8 +7,9 @@ with the loss on the answers alone.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
-from trainer.data.instruct import read_items
+from trainer.data.instruct import DEMO_FILE, read_items, require_learnable
 from trainer.errors import ConfigError
 from trainer.journal import Watch
 from trainer.text.batches import draw, hold_out, tokenise_instructions
@@ -16,6 +17,7 @@ from trainer.text.finished import load_base
 from trainer.text.task import AnswerLoss
 from trainer.text.training import Material, resume_text, train_text
 from trainer.text_config import LLMConfig
+from trainer.text_presets import LLMPreset, llm_preset
 from trainer.text_run import TextRun
 
 
@@ -25,6 +27,7 @@ def train(config: LLMConfig, watch: Watch | None = None) -> TextRun:
     Raises UserError for bad input, Interrupted after a stop (the run can be resumed), and
     NonFiniteError where the result would be wrong.
     """
+    _require_data(config)
     stem = f"{config.items.resolve().stem}-{config.method}"
     return train_text(config, stem, _gather, watch or Watch())
 
@@ -35,10 +38,28 @@ def resume(path: Path, watch: Watch | None = None) -> TextRun:
     return resume_text(run, run.llm_config(), _gather, watch or Watch())
 
 
+def _require_data(config: LLMConfig) -> None:
+    """ConfigError where a preset of the paper would take the bundled items, for want of its own.
+
+    Those of the demo with another base say texts, and a number of steps.
+    """
+    of_the_demo = config.style == "texts" and config.optim.steps is not None
+    of_the_paper = {llm_preset(name).base for name in get_args(LLMPreset) if name != "demo"}
+    if config.data is None and config.base in of_the_paper and not of_the_demo:
+        raise ConfigError(
+            f"The presets for {config.base} train on the paper's 170,000 instructions, which do "
+            "not come along: give them with --data, as in --data commonsense_170k.json "
+            "(LLM-Adapters, Hu et al. 2023). The 200 items that come along are for --preset demo; "
+            f"to take them all the same: --data {DEMO_FILE}."
+        )
+
+
 def _gather(config: LLMConfig) -> Material:
     seed, validation = config.optim.seed, config.validation
     kept = validation.examples if validation.every else 0
-    items, held_out = hold_out(read_items(config.items), kept, seed)
+    found = read_items(config.items)
+    require_learnable(found, config.style)
+    items, held_out = hold_out(found, kept, seed)
     if not items:
         raise ConfigError(
             f"--validation.examples {kept} leaves nothing to train on: there are {len(held_out)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.text_bases import PACKAGED
 from app.text_requests import TextTrainRequest
 from app.views import Upload
 from trainer import train_glue, train_llm
+from trainer.data.instruct import DEMO_FILE
 from trainer.errors import BaseModelError, ConfigError, DataError
 from trainer.text.packaged import PACKAGED as KNOWN_TO_THE_TRAINER
 from trainer.text_presets import GluePreset, LLMPreset
@@ -87,6 +89,40 @@ def test_rows_to_score_alone_cannot_be_trained_on(studio: Studio) -> None:
     mine = studio.texts.create_set("Mine", "sst2", None, Upload("x", ROWS.encode()))
     with pytest.raises(DataError, match="no rows to train on"):
         studio.texts.train(TextTrainRequest(mine.id))
+
+
+UNTOLD = {
+    "instruction": "Choose: what do bees make?\n\nAnswer1: silk\n\nAnswer format: answer1/answer2",
+    "output": "the correct answer is answer2",
+}
+PLAIN = {"instruction": "Say 3", "output": "hi"}
+
+
+def test_items_that_do_not_fit_the_style_are_named_before_it_is_queued(studio: Studio) -> None:
+    text = "".join(f"{json.dumps(item)}\n" for item in [*[PLAIN] * 200, UNTOLD])
+    mine = studio.texts.create_set("Mine", "instructions", Upload("x.jsonl", text.encode()))
+    with pytest.raises(DataError, match=r"^Mine, item 201: .*or take the style labels") as error:
+        studio.texts.train(TextTrainRequest(mine.id))
+    assert str(studio.workspace.root) not in str(error.value) and studio.jobs() == []
+    labels = TextTrainRequest(mine.id, settings={"style": "labels"})
+    assert studio.texts.config_of(labels).data == str(studio.workspace.text_set(mine.id))
+
+
+def test_plain_instructions_can_be_trained_in_either_style(studio: Studio) -> None:
+    text = f"{json.dumps(PLAIN)}\n" * 200
+    mine = studio.texts.create_set("Mine", "instructions", Upload("x.jsonl", text.encode()))
+    for style in ("texts", "labels"):
+        request = TextTrainRequest(mine.id, settings={"style": style})
+        assert studio.texts.config_of(request).data == str(studio.workspace.text_set(mine.id))
+
+
+def test_a_preset_of_the_paper_takes_the_bundled_items_where_they_were_chosen(
+    studio: Studio,
+) -> None:
+    settings = {"optim": {"epochs": 20}}
+    asked = TextTrainRequest("commonsense-demo", "llama-7b-r4", settings=settings)
+    assert studio.texts.config_of(asked).data == str(DEMO_FILE)
+    assert studio.texts.config_of(TextTrainRequest("commonsense-demo")).data is None
 
 
 # --- bases ----------------------------------------------------------------------------------------

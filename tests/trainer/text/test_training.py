@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -14,13 +15,14 @@ from safetensors.torch import load_file
 from transformers import get_linear_schedule_with_warmup
 
 from trainer import glue, llm
-from trainer.errors import ArtifactError, ConfigError, Interrupted
+from trainer.errors import ArtifactError, BaseModelError, ConfigError, DataError, Interrupted
 from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.text.batches import collate, tokenise_sentences
 from trainer.text.finished import load_base, open_text_run
 from trainer.text.training import linear_with_warmup
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
+from trainer.text_presets import LLMPreset, llm_preset
 from trainer.text_run import TextRun
 
 STEPS, LAUNCH = 6, 3  # as in conftest
@@ -147,6 +149,65 @@ def test_nothing_is_written_where_the_adapter_does_not_fit(
     with pytest.raises(ConfigError, match="to_q"):
         train(replace(text_config, adapter=wrong, run=run))
     assert not run.exists()
+
+
+# A folder that does not exist: whatever is told of the texts is told before a base is looked for.
+NOWHERE = "/no/such/base"
+
+
+@pytest.mark.parametrize("style", ["labels", "texts"])
+def test_plain_instructions_are_learnt_in_either_style(
+    llm_config: LLMConfig, tmp_path: Path, style: Any
+) -> None:
+    data = tmp_path / "items.json"
+    data.write_text(json.dumps([{"instruction": f"Say {n}", "output": "hi"} for n in range(20)]))
+    run = train(replace(llm_config, data=str(data), style=style))
+    assert len(losses(run)) == STEPS
+
+
+def test_items_are_checked_before_a_base_is_loaded(llm_config: LLMConfig, tmp_path: Path) -> None:
+    data = tmp_path / "items.json"
+    lacking = "Which?\n\nAnswer1: silk\n\nAnswer format: answer1/answer2"
+    items = [
+        {"instruction": "Say 1", "output": "hi"},
+        {"instruction": lacking, "output": "answer1"},
+    ]
+    data.write_text(json.dumps(items))
+    with pytest.raises(DataError, match=r"items\.json, item 2: .* has no options to compare"):
+        train(replace(llm_config, base=NOWHERE, data=str(data)))
+
+
+def test_labels_are_checked_before_a_base_is_loaded(
+    glue_config: GlueConfig, tmp_path: Path
+) -> None:
+    config = replace(glue_config, base=NOWHERE, task="stsb", data=str(tmp_path))
+    (tmp_path / "train.tsv").write_text("sentence1\tsentence2\nA\tB\n")
+    with pytest.raises(DataError, match=r"train\.tsv: has no column of labels \(score or label\)"):
+        train(config)
+    rows = "sentence1\tsentence2\tscore\nA\tB\t2\nC\tD\t{}\n"
+    (tmp_path / "train.tsv").write_text(rows.format(3))
+    (tmp_path / "dev.tsv").write_text(rows.format("nan"))
+    with pytest.raises(DataError, match=r"dev\.tsv, line 3: the label 'nan'.* from 0 to 5"):
+        train(replace(config, validation=ValidationConfig(every=2)))
+
+
+@pytest.mark.parametrize("change", [{}, {"style": "texts"}, {"instead": "lora"}])
+def test_presets_of_the_paper_want_their_instructions(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    presets = [llm_preset(name) for name in get_args(LLMPreset) if name != "demo"]
+    assert len(presets) == 9
+    for preset in presets:
+        config = replace(preset, workspace=tmp_path, **change)
+        with pytest.raises(ConfigError, match=r"170,000 instructions.*--data.*for --preset demo"):
+            train(config)
+        with pytest.raises(DataError, match="no train items there"):
+            train(replace(config, data=str(tmp_path)))
+
+
+def test_the_demo_has_its_own_items_for_any_base(tmp_path: Path) -> None:
+    with pytest.raises(BaseModelError, match=NOWHERE):
+        train(replace(llm_preset("demo"), base=NOWHERE, workspace=tmp_path))
 
 
 def test_a_run_of_the_other_recipe_is_named(llm_config: LLMConfig, glue_config: GlueConfig) -> None:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.tabs.choices import refreshed
+from app.tabs.command import build_command
 from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
 from app.tabs.estimates import wire_estimate
 from app.tabs.language_form import TextForm, build_form
@@ -24,6 +25,13 @@ from app.views import Estimate
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab, from texts to tables."""
+
+    def take_time(values: Sequence[Any]) -> Estimate:
+        return desk.studio.texts.estimate(form.request(values))
+
+    def command_line(values: Sequence[Any]) -> str:
+        return desk.studio.texts.command_line(form.request(values))
+
     lead = [el("h2", say("language.title")), el("p", say("language.lead"), class_="aside")]
     gr.HTML(join(lead), padding=False)
     with two_columns():
@@ -32,10 +40,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             estimate = gr.HTML(padding=False)
             start = gr.Button(say("language.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-            with gr.Accordion(say("train.command"), open=False) as reveal:
-                command = gr.Code(
-                    language="shell", show_label=False, interactive=False, wrap_lines=True
-                )
+            build_command(form.components, command_line)
             changed = build_sets(desk, tab)
         with showing():
             nothing = empty(say("language.empty"), say("language.empty_next"))
@@ -46,15 +51,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     build_scores(desk, tab, done)
     build_methods(desk, tab, form)
     _wire(desk, form, start, problem)
-
-    def take_time(values: Sequence[Any]) -> Estimate:
-        return desk.studio.texts.estimate(form.request(values))
-
-    def show_command(*values: Any) -> str:
-        return desk.studio.texts.command_line(form.request(values))
-
     wire_estimate(form.components, take_time, estimate, say("language.no_data"))
-    when(reveal.expand, show_command, form.components, [command], problem)
 
 
 def _wire(desk: Desk, form: TextForm, start: gr.Button, problem: gr.HTML) -> None:

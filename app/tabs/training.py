@@ -17,6 +17,7 @@ from app.tabs.choices import (
     refreshed,
     subject_choices,
 )
+from app.tabs.command import build_command
 from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
 from app.tabs.estimates import wire_estimate
 from app.tabs.fields import advanced, all_settings, changes, shown_values
@@ -58,30 +59,26 @@ class Form:
 
 def build(desk: Desk, tab: gr.Tab) -> None:
     """Lay out and wire the tab: the form, and the job it watches."""
+
+    def take_time(values: Sequence[Any]) -> Estimate:
+        return desk.studio.estimate(form.request(values))
+
+    def command_line(values: Sequence[Any]) -> str:
+        return desk.studio.command_line(form.request(values))
+
     with two_columns():
         with asking():
             form = Form()
             estimate = gr.HTML(padding=False)
             start = gr.Button(say("train.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-            with gr.Accordion(say("train.command"), open=False) as reveal:
-                command = gr.Code(
-                    language="shell", show_label=False, interactive=False, wrap_lines=True
-                )
+            build_command(form.components, command_line)
         with showing():
             nothing = empty(say("train.empty"), say("train.empty_next"))
             watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)
     build_methods(desk, tab, form.components, form.request)
     _wire(desk, tab, form, start, problem)
-
-    def take_time(values: Sequence[Any]) -> Estimate:
-        return desk.studio.estimate(form.request(values))
-
-    def show_command(*values: Any) -> str:
-        return desk.studio.command_line(form.request(values))
-
     wire_estimate(form.components, take_time, estimate, say("train.no_subject"))
-    when(reveal.expand, show_command, form.components, [command], problem)
 
 
 def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTML) -> None:

@@ -82,11 +82,11 @@ class Person:
         self.open_tab("Train")
         self.choose("Subject", subject)
         self.page.get_by_label("Score it when done").uncheck()
-        self._set_steps(steps)
+        self.set_steps(steps)
         self.press("Train")
         expect(self.watched.get_by_role("heading", name=subject)).to_be_visible()
 
-    def _set_steps(self, steps: int) -> None:
+    def set_steps(self, steps: int) -> None:
         box = self.page.get_by_role("textbox", name="optim.steps")
         if not box.is_visible():
             self.press("Advanced")

@@ -51,6 +51,20 @@ def test_a_photo_that_is_tapped_is_shown_closely_where_the_person_looks(person: 
     _expect_ready(person.page.get_by_role("textbox", name="Caption"))
 
 
+def test_the_command_follows_the_form(person: Any) -> None:
+    """In both forms that have one."""
+    person.keep_subject("cat", "Commanded cat")
+    for tab, told in (("Train", "--preset demo"), ("Language", "train_glue.py")):
+        person.open_tab(tab)
+        person.press("Show the command")
+        command = person.page.locator(".cm-content").locator("visible=true")
+        expect(command).to_contain_text(told)
+        person.set_steps(7)
+        expect(command).to_contain_text("--optim.steps 7")
+        person.set_steps(8)
+        expect(command).to_contain_text("--optim.steps 8")
+
+
 def _expect_ready(field: Locator) -> None:
     expect(field).to_be_focused()
     expect(field).to_be_in_viewport()

@@ -54,8 +54,8 @@ def _on_text(run: TextRun) -> ComparedRun:
     config = run.read_config()
     if config.instead is not None:
         raise ArtifactError(
-            f"{run.path}: method {config.method} launches no directions; compare runs of "
-            "lora-dash, lora-init or lora-tsd."
+            f"{run.path.resolve().name}: method {config.method} launches no directions; compare "
+            "runs of lora-dash, lora-init or lora-tsd."
         )
     run.require_finished()
 

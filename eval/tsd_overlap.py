@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.launched import why_no_directions
 from trainer.adapters.checkpoint import NativeFile, read_native
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ArtifactError, ConfigError
@@ -36,20 +37,13 @@ class LaunchedDirections:
 def read_directions(run: RunFolder, name: str) -> tuple[LaunchedDirections, AdapterConfig]:
     """The LTSDs of a run, and how they were found; ArtifactError where it has none."""
     native = read_native(run.native)
-    if not native.config.chosen:
-        raise ArtifactError(
-            f"{run.path}: method {native.config.method} launches no directions; compare runs of "
-            "lora-dash, lora-init or lora-tsd."
-        )
-    if native.config.direction != "tsd":
-        raise ArtifactError(
-            f"{run.path}: its directions are '{native.config.direction}', chosen without looking "
-            "at the subject; compare runs with --adapter.direction tsd."
-        )
+    called = run.path.resolve().name
+    if reason := why_no_directions(native.config):
+        raise ArtifactError(f"{called}: {reason}")
     layers = _launched_layers(native)
     if not layers:
         raise ArtifactError(
-            f"{run.path}: it has not launched (phase {native.phase}, step {native.step}); train "
+            f"{called}: it has not launched (phase {native.phase}, step {native.step}); train "
             "past --adapter.prelaunch-steps."
         )
     return LaunchedDirections(name, native.base_fingerprint, layers), native.config

@@ -133,7 +133,7 @@ def test_a_full_fine_tuning_and_photos_beside_text_are_refused(
     recipe = glue_recipe(bert, tmp_path)
     full = TextRun(tmp_path / "full")
     full.write_config(replace(recipe, instead="full"))
-    with pytest.raises(ArtifactError, match="method full launches no directions"):
+    with pytest.raises(ArtifactError, match="^full: method full launches no directions"):
         compare_subjects(CompareConfig((full.path, teapot.path), tmp_path))
     text = glue.train(recipe)
     with pytest.raises(ConfigError, match="different frozen weights"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -58,6 +59,16 @@ def _adapter(kind: JobKind) -> TypeAdapter[Request]:
     return TypeAdapter(KINDS[kind])
 
 
+def check_adapters(request: GenerateRequest) -> None:
+    """ConfigError where none draws, or one is named twice."""
+    counts = Counter(use.run for use in request.adapters)
+    if not counts:
+        raise ConfigError("adapters: name at least one run.")
+    twice = [run for run, count in counts.items() if count > 1]
+    if twice:
+        raise ConfigError(f"adapters: {', '.join(twice)} is there twice; one scale a run.")
+
+
 def check_generate(request: GenerateRequest) -> None:
     """ConfigError with everything that is out of bounds."""
     for use in request.adapters:
@@ -83,6 +94,7 @@ def check_generate(request: GenerateRequest) -> None:
         ("width", _is_side(request.width), "a multiple of 8 from 32 to 2048"),
         ("height", _is_side(request.height), "a multiple of 8 from 32 to 2048"),
     )  # fmt: skip
+    check_adapters(request)
 
 
 def check_score(request: ScoreRequest) -> None:

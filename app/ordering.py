@@ -12,10 +12,13 @@ from typing import Any
 
 from app import checks, training
 from app.comparable import ComparableRuns
+from app.device_check import check_device
 from app.directions import Directions
 from app.jobs.engine import Queue
+from app.jobs.programs.plan import pictures, plan
 from app.jobs.records import Job, JobKind, StateError
 from app.requests import (
+    AdapterUse,
     CompareRequest,
     DirectionsRequest,
     GenerateRequest,
@@ -67,6 +70,12 @@ class Orders:
         config.adapter.validate(config.total_steps(len(subject.photos)))
         return config
 
+    def _trainable(self, request: TrainRequest) -> DreamBoothConfig:
+        """The same, with workers that could train it."""
+        config = self.config_of(request)
+        check_device(config, self._queue)
+        return config
+
     def train(
         self,
         request: TrainRequest,
@@ -76,7 +85,7 @@ class Orders:
         rerun_of: str | None = None,
     ) -> Job:
         """Its run folder is reserved now, so that a resumed attempt finds it."""
-        method = self.config_of(request).adapter.method
+        method = self._trainable(request).adapter.method
         run = new_run_folder(f"{request.subject}-{method}", self._workspace.root).name
         title = f"{self._subjects.get(request.subject).name} · {method}"
         return self._queue.submit(
@@ -105,15 +114,20 @@ class Orders:
             for method in methods
         ]
         for one in requests:
-            self.config_of(one)
+            self._trainable(one)
         group = secrets.token_hex(6)
         return [self.train(one, group=group) for one in requests]
 
     def generate(self, request: GenerateRequest, *, rerun_of: str | None = None) -> Job:
         checks.check_generate(request)
         names = [use.run for use in request.adapters]
-        _require_one_base([self._runs.get(name) for name in names])
-        title = f"{len(request.prompts) * len(request.seeds)} pictures · {', '.join(names)}"
+        views = {name: self._runs.get(name) for name in names}
+        _require_one_base(list(views.values()))
+        sheets = plan(request)
+        _require_kept([use for sheet in sheets for use in sheet.adapters], views)
+        subject = self._runs.open(names[0]).read_subject()
+        count = sum(len(pictures(request, sheet, subject)) for sheet in sheets)
+        title = f"{count} picture{'s' * (count != 1)} · {', '.join(names)}"
         return self._submit(JobKind.GENERATE, title, request, names[0], rerun_of)
 
     def score(self, request: ScoreRequest, *, rerun_of: str | None = None) -> Job:
@@ -125,6 +139,7 @@ class Orders:
     def compare(self, request: CompareRequest, *, rerun_of: str | None = None) -> Job:
         checks.check_compare(request)
         _require_one_base([self._comparable.get(name) for name in request.runs])
+        self._comparable.require_layers(request.runs)
         return self._submit(JobKind.COMPARE, " | ".join(request.runs), request, None, rerun_of)
 
     def submit(self, kind: JobKind, values: Mapping[str, Any], rerun_of: str | None = None) -> Job:
@@ -164,6 +179,17 @@ class Orders:
     ) -> Job:
         values = dataclasses.asdict(request)
         return self._queue.submit(kind, title, values, run=run, rerun_of=rerun_of)
+
+
+def _require_kept(uses: Sequence[AdapterUse], views: Mapping[str, RunView]) -> None:
+    """ConfigError where a checkpoint is to be drawn with that the run does not keep."""
+    for use in uses:
+        kept = views[use.run].checkpoints
+        if use.checkpoint is not None and use.checkpoint not in kept:
+            raise ConfigError(
+                f"{use.run} keeps no checkpoint of step {use.checkpoint}; kept are: "
+                f"{', '.join(map(str, kept)) or 'none'}."
+            )
 
 
 def _require_one_base(views: Sequence[RunView | TextRunView]) -> None:

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app import bases
+from app import bases, typed
 from app.requests import TrainRequest
 from app.workspace import Workspace
 from trainer.config import DreamBoothConfig, preset
@@ -40,6 +40,7 @@ def config_of(
         workspace=workspace.root,
     )
     config.validate()
+    typed.color(config.subject.alpha_color)
     return config
 
 

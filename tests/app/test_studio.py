@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from app.jobs.records import JobKind, JobState, StateError
 from app.requests import (
@@ -145,6 +146,49 @@ def test_a_picture_out_of_bounds_is_refused_before_it_is_queued(
 ) -> None:
     with pytest.raises(ConfigError, match=f"^{field}: needed is"):
         runs.generate(dataclasses.replace(DRAW, **changes))
+    assert runs.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"adapters": (AdapterUse("duck-1", checkpoint=999),)}, "no checkpoint of step 999; kept "),
+        ({"grid": GridAxes((1.0,), (2, 7))}, "duck-1 keeps no checkpoint of step 7; kept are: 2"),
+        ({"adapters": (AdapterUse("duck-1"), AdapterUse("duck-1", 0.5))}, "duck-1 is there twice"),
+    ],
+)
+def test_pictures_that_could_only_fail_are_refused_before_they_are_queued(
+    runs: Studio, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        runs.generate(dataclasses.replace(DRAW, **changes))
+    assert runs.jobs() == []
+
+
+def test_a_picture_job_is_called_by_what_it_draws(runs: Studio) -> None:
+    grid = GridAxes((0.5, 1.0), (2,))
+    asked = {"8 pictures": {}, "1 picture": {"seeds": (3,), "beside_base": False},
+             "12 pictures": {"grid": grid}}  # fmt: skip
+    for title, changes in asked.items():
+        job = runs.generate(dataclasses.replace(DRAW, **changes))
+        assert job.title == f"{title} · duck-1"
+
+
+def test_runs_without_directions_are_not_compared_and_not_offered(runs: Studio) -> None:
+    shutil.copytree(runs.workspace.run("duck-1"), runs.workspace.run("plain"))
+    plain = Run(runs.workspace.run("plain"))
+    config = plain.read_config()
+    adapter = dataclasses.replace(config.adapter, method="lora")
+    plain.write_config(dataclasses.replace(config, adapter=adapter))
+    with pytest.raises(ConfigError, match="plain: method lora launches no directions"):
+        runs.compare(CompareRequest(("duck-1", "plain")))
+    assert "plain" not in [run.name for run in runs.comparable_runs()]
+    plain.write_config(config)
+    with safe_open(plain.native, "numpy") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys() if "direction" not in name}
+    save_file(kept, plain.native)
+    with pytest.raises(ConfigError, match="plain: it has not launched"):
+        runs.compare(CompareRequest(("duck-1", "plain")))
     assert runs.jobs() == []
 
 

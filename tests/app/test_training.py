@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.jobs.policy import Policy
+from app.jobs.reconcile import show_life
 from app.requests import TrainRequest
 from app.studio import Studio
 from app.views import SubjectView, Upload
@@ -75,6 +77,7 @@ def test_what_the_server_decides_a_client_cannot_say(
         ({"optim": {"stepz": 3}}, "stepz"),
         ({"optim": 3}, "optim"),
         ({"adapter": {"rank": "16"}}, "adapter.rank"),
+        ({"subject": {"alpha_color": "zzz"}}, "The colour is 'zzz'"),
         ({"adapter": {"prelaunch_steps": 1000}}, "prelaunch-steps"),
     ],
 )
@@ -106,6 +109,35 @@ def test_a_base_outside_the_list_is_refused(
 
 def test_the_default_base_is_sdxl(studio: Studio, subject: SubjectView) -> None:
     assert studio.config_of(TrainRequest(subject.slug)).base == SDXL_BASE
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "words"),
+    [
+        ("paper", {}, "precision fp16 does not train on a CPU"),
+        ("demo", {"optim": {"optimizer": "adamw-8bit"}}, "adamw-8bit needs a GPU"),
+        ("demo", {"model": {"device": "cuda"}}, "device cuda does not run here"),
+    ],
+)
+def test_what_needs_a_gpu_is_refused_where_no_worker_has_one(
+    studio: Studio,
+    subject: SubjectView,
+    monkeypatch: pytest.MonkeyPatch,
+    preset: Any,
+    settings: dict[str, Any],
+    words: str,
+) -> None:
+    request = TrainRequest(subject.slug, preset, settings=settings)
+    monkeypatch.setattr("app.device_check.has_gpu", lambda: False)
+    with pytest.raises(ConfigError, match=f"No worker has a GPU.\n--.*{words}"):
+        studio.train(request)
+    with pytest.raises(ConfigError, match=words):
+        studio.compare_methods(request, ["lora", "lora-tsd"])
+    assert studio.jobs() == []
+    assert studio.command_line(request)  # it may be copied to a machine that has one
+    worker = {"id": "far:0", "host": "far", "slot": 0, "pid": 1, "process": "", "warm": False}
+    show_life(studio.queue.store, {**worker, "device": "cuda:0"}, Policy())
+    assert studio.train(request).state == "queued"
 
 
 def test_a_subject_without_photos_cannot_be_trained(studio: Studio) -> None:

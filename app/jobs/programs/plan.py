@@ -6,13 +6,12 @@ the pictures agree without a word.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from app.checks import check_adapters
 from app.requests import AdapterUse, GenerateRequest
 from trainer.data.subject import fill
-from trainer.errors import ConfigError
 from trainer.files import picture_name
 from trainer.run import Subject
 
@@ -53,7 +52,7 @@ class Picture:
 
 def plan(request: GenerateRequest) -> list[Sheet]:
     """The sheets, the base's first where it is asked for."""
-    _check(request)
+    check_adapters(request)
     sheets = [Sheet("base", ())] if request.beside_base else []
     if request.grid is None:
         return [*sheets, Sheet("adapter", request.adapters)]
@@ -69,15 +68,6 @@ def _grid(request: GenerateRequest) -> Iterator[Sheet]:
             varied = replace(first, scale=scale, checkpoint=checkpoint)
             name = f"scale-{scale:g}" + (f"-step-{checkpoint}" if checkpoint is not None else "")
             yield Sheet(name, (varied, *others))
-
-
-def _check(request: GenerateRequest) -> None:
-    counts = Counter(use.run for use in request.adapters)
-    if not counts:
-        raise ConfigError("adapters: name at least one run.")
-    twice = [run for run, count in counts.items() if count > 1]
-    if twice:
-        raise ConfigError(f"adapters: {', '.join(twice)} is there twice; one scale a run.")
 
 
 def pictures(request: GenerateRequest, sheet: Sheet, subject: Subject) -> list[Picture]:

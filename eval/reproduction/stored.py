@@ -62,7 +62,8 @@ class Results:
             raise ArtifactError(f"{source} cannot be read as a result: {error}") from error
         require_fitting(source, values, name)
         file = self.folder / f"{name}.json"
-        values.pop("layers", None)  # what is told of each layer stays with the runs
+        values.pop("layers", None)  # what is told of each layer stays with the runs,
+        values.get("change_rates", {}).pop("drawn", None)  # and so do the points of figures
         write_json(file, joined(self.get(name), without_paths(values)))
         return file
 

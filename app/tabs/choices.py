@@ -11,6 +11,8 @@ from app.tabs.words import say
 from app.views import BaseChoice
 from trainer.config import EMBEDDED_BASE, PRESETS
 
+FINISHED = "succeeded"
+"""The state of a run that has its adapter."""
 Choices = list[tuple[str, str]]
 
 
@@ -43,11 +45,17 @@ def subject_choices(studio: Studio) -> Choices:
     return [(subject.name, subject.slug) for subject in studio.subjects()]
 
 
-def run_choices(studio: Studio, finished: bool = True) -> Choices:
+def run_choices(studio: Studio) -> Choices:
     """Trained runs, the newest first."""
-    runs = [run for run in studio.runs() if run.state == "succeeded" or not finished]
+    runs = [run for run in studio.runs() if run.state == FINISHED]
     newest = sorted(runs, key=lambda run: run.finished_at or 0, reverse=True)
     return [(run.name, run.name) for run in newest]
+
+
+def unfinished_choices(studio: Studio) -> Choices:
+    """Runs without an adapter, whose trainings were cancelled, have failed, or go on."""
+    runs = [run for run in studio.runs() if run.state != FINISHED]
+    return [(say("scores.unfinished_run", run=run.name), run.name) for run in runs]
 
 
 def kept(choices: Choices, current: Any) -> Any:

@@ -15,13 +15,18 @@ def scorecard(studio: Studio, run: str | None) -> Markup:
     """A run's scores, its curve over checkpoints, and its contact sheet."""
     if not run:
         return empty(say("scores.none"), say("scores.none_next"))
-    scores = studio.scores(run)
+    name, scores = el("h3", run), studio.scores(run)
     if scores is None:
-        return empty(say("scores.empty"), say("scores.empty_next"))
+        return join([name, empty(say("scores.empty"), say("scores.empty_next"))])
     blocks = [_scorer(scores, scorer) for scorer in scores["scorers"]]
     sheet = studio.workspace.run(run) / "contact_sheet.png"
     shown = picture(sheet, say("scores.sheet_alt"), class_="sheet") if sheet.is_file() else None
-    return join([_lead(scores), *blocks, _curve(studio, run), shown])
+    return join([name, _lead(scores), *blocks, _curve(studio, run), shown])
+
+
+def unfinished(run: str) -> Markup:
+    """What stands in place of the scores of a run that has no adapter."""
+    return join([el("h3", run), empty(say("scores.unfinished"), say("scores.unfinished_next"))])
 
 
 def _lead(scores: dict[str, Any]) -> Markup:

@@ -8,12 +8,20 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.requests import ScoreRequest
-from app.tabs.choices import arrived, kept, refreshed, run_choices
+from app.studio import Studio
+from app.tabs.choices import (
+    FINISHED,
+    arrived,
+    kept,
+    refreshed,
+    run_choices,
+    unfinished_choices,
+)
 from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
 from app.tabs.exports import export_links
-from app.tabs.markup import Markup, empty
+from app.tabs.markup import Markup, button, empty
 from app.tabs.numbers import whole_number, whole_numbers
-from app.tabs.scorecard import scorecard
+from app.tabs.scorecard import scorecard, unfinished
 from app.tabs.watch import watch_job
 from app.tabs.words import say
 from trainer.errors import ConfigError
@@ -50,7 +58,7 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         return desk.show(studio.score(ScoreRequest(name, numbers, count, each)))
 
     def show(name: str | None) -> list[Any]:
-        return [scorecard(studio, name), export_links(name)]
+        return shown_run(studio, name)
 
     def follow(job_id: str, current: str | None) -> list[Any]:
         """The run of the job that has just ended."""
@@ -59,9 +67,10 @@ def build(desk: Desk, tab: gr.Tab) -> None:
 
     def fill(current: str | None, known: list[str] | None) -> list[Any]:
         """A run that was trained since the last look is the one to look at."""
-        choices = run_choices(studio)
-        name = kept(choices, arrived(choices, known) or current)
-        return [refreshed(choices, name), *show(name), [each for _, each in choices]]
+        finished = run_choices(studio)
+        choices = [*finished, *unfinished_choices(studio)]
+        name = kept(choices, arrived(finished, known) or current)
+        return [refreshed(choices, name), *show(name), [each for _, each in finished]]
 
     def remove(name: str | None) -> list[Any]:
         studio.delete_run(name or "")
@@ -76,3 +85,12 @@ def build(desk: Desk, tab: gr.Tab) -> None:
     run.input(show, run, [card, files], **QUIET)
     done.change(follow, [desk.watched[JobKind.SCORE], run], shown, **QUIET)
     desk.on_show(tab, fill, [run, seen], [*shown, seen])
+
+
+def shown_run(studio: Studio, name: str | None) -> list[Any]:
+    """A run's scores and files; of one that is not finished, only that it can be deleted."""
+    if name and studio.run(name).state != FINISHED:
+        confirm = say("export.delete_confirm", run=name)
+        delete = button(say("export.delete"), "delete", kind="danger", confirm=confirm)
+        return [unfinished(name), delete]
+    return [scorecard(studio, name), export_links(name)]

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.jobs.records import Job, JobKind, JobState
+from app.jobs.records import Job, JobKind, JobState, StateError
+from app.requests import ScoreRequest
 from app.studio import Studio
+from app.tabs.choices import run_choices, unfinished_choices
 from app.tabs.live import training_body
 from app.tabs.scorecard import scorecard
+from app.tabs.scores import shown_run
 from trainer.config import preset
 from trainer.files import write_json
 from trainer.run import Run, Subject
@@ -120,3 +123,27 @@ def test_the_best_checkpoint_is_marked_with_its_reason(studio: Studio, run: Run)
 
 def test_an_unscored_run_says_what_to_press(studio: Studio, run: Run) -> None:
     assert "Score this run" in scorecard(studio, run.path.name)
+
+
+def test_a_scorecard_names_its_run_scored_or_not(studio: Studio, run: Run) -> None:
+    heading = "<h3>duck-lora-tsd-1</h3>"
+    assert heading in scorecard(studio, run.path.name)
+    write_json(run.scores, scores_of(run))
+    assert heading in scorecard(studio, run.path.name)
+
+
+def test_an_unfinished_run_is_listed_after_finished_ones_and_can_only_be_deleted(
+    studio: Studio, run: Run
+) -> None:
+    done = Run(studio.workspace.run("duck-lora-1"))
+    done.write_config(preset("demo"))
+    write_json(done.status_file, {"state": "succeeded", "step": 5})
+    assert [name for _, name in run_choices(studio)] == ["duck-lora-1"]
+    assert unfinished_choices(studio) == [("duck-lora-tsd-1 (unfinished)", "duck-lora-tsd-1")]
+    card, files = shown_run(studio, run.path.name)
+    assert "Not finished" in card and "duck-lora-tsd-1" in card
+    assert 'data-do="delete"' in files and "href" not in files
+    with pytest.raises(StateError, match="has no adapter yet"):
+        studio.score(ScoreRequest(run.path.name))
+    card, files = shown_run(studio, "duck-lora-1")
+    assert "Score this run" in card and "href" in files

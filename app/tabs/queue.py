@@ -86,7 +86,13 @@ def queue_page(studio: Studio) -> Markup:
     waiting = [job for job in jobs if job.state is JobState.QUEUED]
     ended = [job for job in jobs if job.state.final]
     parts = (("running", running), ("waiting", waiting), ("ended", ended))
-    return join(_part(studio, name, some) for name, some in parts if some)
+    nobody = note(say("system.no_worker"), "problem") if waiting and _nobody(studio) else None
+    return join([nobody, *(_part(studio, name, some) for name, some in parts if some)])
+
+
+def _nobody(studio: Studio) -> bool:
+    """Whether no worker is there to take a job."""
+    return not any(worker.alive for worker in studio.queue.workers())
 
 
 def _part(studio: Studio, name: str, jobs: Sequence[Job]) -> Markup:
@@ -116,8 +122,16 @@ def strip(studio: Studio) -> Markup:
     if not jobs:
         return el("p", say("queue.idle"), class_="idle")
     waiting = len(jobs) - len(running)
-    count = el("span", say("queue.waiting_count", n=waiting), class_="count") if waiting else None
-    return join([*(_chip(studio, job) for job in running), count])
+    return join([*(_chip(studio, job) for job in running), _waiting(studio, waiting)])
+
+
+def _waiting(studio: Studio, count: int) -> Markup | None:
+    if not count:
+        return None
+    words = say("queue.waiting_count", n=count)
+    if _nobody(studio):
+        return el("span", say("queue.nobody", waiting=words), class_="note warning")
+    return el("span", words, class_="count")
 
 
 def _chip(studio: Studio, job: Job) -> Markup:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.jobs.records import Job, JobKind, JobState
+from app.jobs.store import WorkerRow
 from app.studio import Studio
 from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, where
 from app.tabs.queue import queue_page, strip
@@ -90,3 +91,18 @@ def test_waiting_jobs_stand_in_the_order_in_which_they_will_run(studio: Studio) 
     DEEDS["cancel"](studio, first.id)
     assert studio.job(first.id).state is JobState.CANCELLED
     assert "1 waiting" in strip(studio)
+
+
+WORKER = WorkerRow("here:0", "here", 0, 1, "cpu", 0.0, True, None, False)
+
+
+@pytest.mark.parametrize("workers", [[], [replace(WORKER, alive=False)]], ids=("none", "gone"))
+def test_jobs_that_nobody_will_do_say_so_in_the_strip_and_in_the_queue(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, workers: list[WorkerRow]
+) -> None:
+    submit(studio, "duck")
+    monkeypatch.setattr(studio.queue, "workers", lambda: workers)
+    assert "1 waiting, no worker is there" in strip(studio)
+    assert "No worker is there: jobs wait." in queue_page(studio)
+    monkeypatch.setattr(studio.queue, "workers", lambda: [*workers, WORKER])
+    assert "worker" not in strip(studio) + queue_page(studio)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.text_requests import TextRequest
+from app.text_requests import Strict, TextRequest
 from trainer.config import Scheduler
 from trainer.errors import ConfigError
 
@@ -19,16 +19,16 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 def check_name(what: str, name: str) -> str:
     """`name`, or a ConfigError: a name with a slash or a dot in front could leave its folder."""
-    if not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(
-            f"{what} {name[:100]!r} is no name: small letters, digits, dot, dash and underscore, "
-            "at most 100, a letter or digit first."
+            f"{what} {str(name)[:100]!r} is no name: small letters, digits, dot, dash and "
+            "underscore, at most 100, a letter or digit first."
         )
     return name
 
 
 @dataclass(frozen=True)
-class TrainRequest:
+class TrainRequest(Strict):
     """Train one subject."""
 
     subject: str
@@ -45,7 +45,7 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
-class AdapterUse:
+class AdapterUse(Strict):
     """One run's adapter in a picture."""
 
     run: str
@@ -56,7 +56,7 @@ class AdapterUse:
 
 
 @dataclass(frozen=True)
-class GridAxes:
+class GridAxes(Strict):
     """A grid of the first adapter over scale x seed x checkpoint, scores in the cells."""
 
     scales: tuple[float, ...] = (1.0,)
@@ -65,7 +65,7 @@ class GridAxes:
 
 
 @dataclass(frozen=True)
-class GenerateRequest:
+class GenerateRequest(Strict):
     """Draw pictures. All adapters must be of one base."""
 
     adapters: tuple[AdapterUse, ...]
@@ -84,7 +84,7 @@ class GenerateRequest:
 
 
 @dataclass(frozen=True)
-class ScoreRequest:
+class ScoreRequest(Strict):
     """Draw the prompt list with a run and score it."""
 
     run: str
@@ -95,7 +95,7 @@ class ScoreRequest:
 
 
 @dataclass(frozen=True)
-class CompareRequest:
+class CompareRequest(Strict):
     """Compare the launched directions of two or more runs of one base."""
 
     runs: tuple[str, ...]
@@ -104,7 +104,7 @@ class CompareRequest:
 
 
 @dataclass(frozen=True)
-class DirectionsRequest:
+class DirectionsRequest(Strict):
     """Study the directions of a full fine-tuning, and of other runs on the same base."""
 
     full: str

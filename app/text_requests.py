@@ -8,14 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import ConfigDict
+
 from trainer.methods.config import Instead
 from trainer.text_presets import GluePreset, LLMPreset
 
 Way = Literal["likelihood", "generation"]
 
 
+class Strict:
+    """Requests in which a misspelt field is a mistake, not a wish for the default."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
 @dataclass(frozen=True)
-class TextTrainRequest:
+class TextTrainRequest(Strict):
     """Teach an encoder a task, or a language model to answer."""
 
     data: str
@@ -34,7 +42,7 @@ class TextTrainRequest:
 
 
 @dataclass(frozen=True)
-class TextScoreRequest:
+class TextScoreRequest(Strict):
     """Score a finished run on texts."""
 
     run: str
@@ -47,7 +55,7 @@ class TextScoreRequest:
 
 
 @dataclass(frozen=True)
-class TextMethodsRequest:
+class TextMethodsRequest(Strict):
     """Methods side by side on one task at one budget, over seeds: a job for each cell."""
 
     data: str
@@ -74,7 +82,7 @@ class TextMethodsRequest:
 
 
 @dataclass(frozen=True)
-class TextCellRequest:
+class TextCellRequest(Strict):
     """Train and score one cell of a comparison."""
 
     comparison: str

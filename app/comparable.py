@@ -24,10 +24,8 @@ class ComparableRuns:
     def all(self) -> list[RunView | TextRunView]:
         """Those that have finished, by methods that launch directions; the newest first."""
         on_text = (run for run in self._text_runs.all() if not run.instead)
-        found: list[RunView | TextRunView] = [
-            run for run in (*self._runs.all(), *on_text) if _launches(run.method)
-        ]
-        finished = [run for run in found if run.state == "succeeded"]
+        found: list[RunView | TextRunView] = [*self._runs.all(), *on_text]
+        finished = [run for run in found if run.state == "succeeded" and _launches(run.method)]
         return sorted(finished, key=lambda run: -(run.finished_at or 0))
 
     def get(self, name: str) -> RunView | TextRunView:

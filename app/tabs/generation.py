@@ -8,7 +8,8 @@ import gradio as gr
 
 from app.jobs.records import JobKind
 from app.requests import AdapterUse, GenerateRequest, GridAxes
-from app.tabs.choices import arrived, refreshed, run_choices
+from app.studio import Studio
+from app.tabs.choices import arrived, kept, run_choices
 from app.tabs.desk import QUIET, Desk, asking, panel, said, showing, two_columns, when
 from app.tabs.drawn import drawn_pictures, history_list
 from app.tabs.markup import empty
@@ -17,8 +18,11 @@ from app.tabs.watch import show_made, watch_job
 from app.tabs.words import say
 from trainer.config import Scheduler
 from trainer.errors import ConfigError
+from trainer.run import Run
 
 DEFAULT_PROMPT = "a {unique_token} {class_token}"
+SEVERAL: dict[str, Any] = {"multiselect": True, "allow_custom_value": True}
+"""Of a list from which many are chosen; settings used again may hold what is no longer there."""
 
 
 class Form:
@@ -49,8 +53,10 @@ class Form:
         with gr.Accordion(say("draw.grid"), open=False):
             self.grid = gr.Checkbox(False, label=say("draw.grid_on"), info=say("draw.grid_info"))
             self.grid_scales = gr.Textbox("0.5 1", label=say("draw.grid_scales"))
-            self.checkpoints = gr.Textbox("", label=say("draw.grid_checkpoints"),
-                                          info=say("draw.grid_checkpoints_info"))  # fmt: skip
+            self.checkpoints = gr.Dropdown(
+                [], label=say("draw.grid_checkpoints"), info=say("draw.grid_checkpoints_info"),
+                **SEVERAL,
+            )  # fmt: skip
 
     @property
     def components(self) -> list[Any]:
@@ -67,7 +73,7 @@ class Form:
         lines = tuple(line.strip() for line in prompts.splitlines() if line.strip())
         axes = GridAxes(
             numbers(say("draw.grid_scales"), grid_scales),
-            whole_numbers(say("draw.grid_checkpoints"), checkpoints),
+            whole_numbers(say("draw.grid_checkpoints"), " ".join(map(str, checkpoints or ()))),
         )
         return GenerateRequest(
             adapters=_uses(runs, numbers(say("draw.scale"), scales)), prompts=lines,
@@ -87,7 +93,7 @@ class Form:
             request["steps"], request["guidance_scale"], request["scheduler"],
             _row(use["scale"] for use in adapters), str(request["width"] or ""),
             str(request["height"] or ""), bool(grid),
-            _row(grid.get("scales", (0.5, 1))), _row(grid.get("checkpoints", ())),
+            _row(grid.get("scales", (0.5, 1))), [str(step) for step in grid.get("checkpoints", ())],
         ]  # fmt: skip
 
 
@@ -102,6 +108,19 @@ def _uses(runs: list[str], scales: tuple[float, ...]) -> tuple[AdapterUse, ...]:
     if len(scales) != len(runs):
         raise ConfigError(say("draw.scales_count", scales=len(scales), runs=len(runs)))
     return tuple(AdapterUse(run, scale) for run, scale in zip(runs, scales, strict=True))
+
+
+def suiting_values(
+    studio: Studio, runs: list[str], advised: float | None, steps: list[str]
+) -> list[Any]:
+    """Of the first of the runs: the guidance that its recipe advises, where that is other advice
+    than before; the checkpoints to choose from, with those chosen that it has; the advice."""
+    if not runs:
+        return [gr.skip(), gr.Dropdown(choices=[], value=[], **SEVERAL), advised]
+    choices = [(str(step), str(step)) for step in studio.run(runs[0]).checkpoints]
+    guidance = Run(studio.workspace.run(runs[0])).read_config().preview.guidance_scale
+    checkpoints = gr.Dropdown(choices=choices, value=kept(choices, steps), **SEVERAL)
+    return [gr.skip() if guidance == advised else guidance, checkpoints, guidance]
 
 
 def build(desk: Desk, tab: gr.Tab) -> None:
@@ -126,17 +145,24 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         job = studio.job(said(event).get("job", ""))
         return [*form.values(job.request), *desk.show(job)]
 
-    def fill(current: list[str] | None, known: list[str] | None) -> list[Any]:
+    def fill(current: list[str] | None, known: list[str] | None, *suiting: Any) -> list[Any]:
         """A run that was trained since the last look is the one to draw with."""
         choices = run_choices(studio)
         names = [name for _, name in choices]
         new = arrived(choices, known)
-        first = [new] if new else current or names[:1]
-        return [refreshed(choices, first), history_list(studio), names]
+        chosen = kept(choices, [new] if new else current or names[:1])
+        same = chosen == (current or [])  # what was set for it by hand, or again, stays
+        suited = [gr.skip()] * 3 if same else suit(chosen, *suiting)
+        return [gr.Dropdown(choices=choices, value=chosen), history_list(studio), names, *suited]
+
+    def suit(runs: list[str] | None, advised: float | None, steps: list[str] | None) -> list[Any]:
+        return suiting_values(studio, runs or [], advised, steps or [])
 
     when(start.click, draw, form.components, desk.place, problem)
     when(history.click, again, [], [*form.components, *desk.place], problem)
-    seen = gr.State(None)
-    desk.on_show(tab, fill, [form.runs, seen], [form.runs, history, seen])
+    seen, advised = gr.State(None), gr.State(None)
+    suiting, suited = [advised, form.checkpoints], [form.guidance, form.checkpoints, advised]
+    desk.on_show(tab, fill, [form.runs, seen, *suiting], [form.runs, history, seen, *suited])
+    form.runs.input(suit, [form.runs, *suiting], suited, **QUIET)
     show_made(desk, JobKind.GENERATE, done, lambda job_id: drawn_pictures(studio, job_id), pictures)
     done.change(lambda: history_list(studio), None, history, **QUIET)

@@ -9,8 +9,12 @@ import gradio as gr
 import pytest
 
 from app.requests import AdapterUse, GenerateRequest, GridAxes
-from app.tabs.generation import Form
+from app.studio import Studio
+from app.tabs.generation import Form, suiting_values
+from trainer.config import preset
 from trainer.errors import ConfigError
+from trainer.files import write_json
+from trainer.run import Run
 
 PLAIN = GenerateRequest((AdapterUse("duck-lora-1"),), ("a zwx duck",))
 FULL = GenerateRequest(
@@ -54,4 +58,37 @@ def test_no_adapter_says_what_to_do(form: Form) -> None:
     values = form.values(dataclasses.asdict(PLAIN))
     values[form.components.index(form.runs)] = []
     with pytest.raises(ConfigError, match="Train a subject"):
+        form.request(*values)
+
+
+def test_guidance_and_checkpoints_are_those_of_the_run_that_is_chosen(studio: Studio) -> None:
+    for name, recipe in (("small", "demo"), ("large", "default")):
+        run = Run(studio.workspace.run(name))
+        run.write_config(preset(recipe))
+        for step in (100, 250) if name == "small" else ():
+            write_json(run.checkpoints / f"step-{step:08d}" / "manifest.json", {})
+    guidance, checkpoints, advised = suiting_values(studio, ["small", "large"], None, ["250", "9"])
+    assert (guidance, advised) == (3.0, 3.0)
+    assert [value for _, value in checkpoints.choices] == ["100", "250"]
+    assert checkpoints.value == ["250"]
+    guidance, _, advised = suiting_values(studio, ["large"], 3.0, [])
+    assert (guidance, advised) == (6.0, 6.0)
+
+
+def test_guidance_that_was_set_by_hand_stays_as_long_as_the_advice_is_the_same(
+    studio: Studio,
+) -> None:
+    Run(studio.workspace.run("small")).write_config(preset("demo"))
+    assert suiting_values(studio, ["small"], 3.0, [])[0] == gr.skip()
+    assert suiting_values(studio, [], 3.0, [])[0] == gr.skip()
+
+
+def test_checkpoints_are_steps_chosen_or_typed(form: Form) -> None:
+    values = form.values(dataclasses.asdict(FULL))
+    place = form.components.index(form.checkpoints)
+    values[place] = ["250", "100-102"]
+    asked = form.request(*values).grid
+    assert asked is not None and asked.checkpoints == (250, 100, 101, 102)
+    values[place] = ["soon"]
+    with pytest.raises(ConfigError, match="Checkpoints"):
         form.request(*values)

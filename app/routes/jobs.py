@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import FileResponse, PlainTextResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -160,10 +160,15 @@ def job_file(studio: StudioNeeded, job_id: str, name: str) -> FileResponse:
     return sent(studio.job_file(job_id, name))
 
 
+def _watched(studio: StudioNeeded, job: str | None = None) -> Job | None:
+    """The job to watch, looked up before the answer begins: where there is none, that is a 404."""
+    return None if job is None else studio.job(job)
+
+
 @router.get("/events", response_class=EventSourceResponse)
 async def events(
     studio: StudioNeeded,
-    job: str | None = None,
+    watched: Annotated[Job | None, Depends(_watched)],
     after: Number = 0,
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
@@ -172,13 +177,14 @@ async def events(
     A client that reconnects sends Last-Event-ID and misses nothing.
     """
     seq = after if last_event_id is None else last_event_id
-    ended = job is not None and (await asyncio.to_thread(studio.job, job)).state.final
+    job = None if watched is None else watched.id
+    ended = watched is not None and watched.state.final
     while True:
         found = await asyncio.to_thread(studio.events, seq, job)
         for event in found:
             seq = event.seq
             if event.kind == "state":
-                ended = job is not None and JobState(event.data["state"]).final
+                ended = watched is not None and JobState(event.data["state"]).final
             yield ServerSentEvent(id=str(seq), event=event.kind, data=dataclasses.asdict(event))
         if ended and not found:
             return

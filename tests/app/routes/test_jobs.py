@@ -59,3 +59,8 @@ def test_what_a_job_warned_of_is_told_once_for_all_its_attempts(
         record_event(connection, job, "progress", {"step": 1})
     assert client.get(f"/api/jobs/{job}/warnings").json() == ["a photo is small", "no scores"]
     assert client.get("/api/jobs/nothing/warnings").status_code == 404
+
+
+def test_events_of_a_job_that_is_not_there_are_not_there(client: TestClient) -> None:
+    answer = client.get("/api/events", params={"job": "nope"})
+    assert answer.status_code == 404 and "no job 'nope'" in answer.json()["error"]

@@ -43,12 +43,14 @@ from app.views import (
 )
 from app.workspace import Workspace
 from trainer.config import DreamBoothConfig
-from trainer.errors import ArtifactError
+from trainer.errors import ArtifactError, PhotoError
 from trainer.run import Run
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 MOST_JOBS = 100_000
 """Looked at where all are meant."""
+MOST_TOLD = 10
+"""Refused photos in one message."""
 
 
 class Studio:
@@ -85,8 +87,17 @@ class Studio:
         uploads: Sequence[Upload] = (),
         alpha_color: str = "#ffffff",
     ) -> SubjectView:
+        """With uploads, of which none can be used, there is no subject either."""
         made = self._subjects.create(name, class_token, unique_token, alpha_color)
-        return self._subjects.add_photos(made.slug, uploads) if uploads else made
+        if not uploads:
+            return made
+        try:
+            filled = self._subjects.add_photos(made.slug, uploads)
+            _require_photos(filled)
+        except Exception:
+            self._subjects.delete(made.slug)
+            raise
+        return filled
 
     def add_photos(self, slug: str, uploads: Sequence[Upload]) -> SubjectView:
         return self._subjects.add_photos(slug, uploads)
@@ -321,3 +332,11 @@ class Studio:
 
     def revoke_token(self, token_id: str) -> None:
         self._tokens.revoke(token_id)
+
+
+def _require_photos(subject: SubjectView) -> None:
+    """PhotoError, with what is wrong with each, where none was accepted."""
+    if not subject.photos:
+        told = [f"{refusal.source} {refusal.reason}" for refusal in subject.refused]
+        more = [f"and {len(told) - MOST_TOLD} more."] if len(told) > MOST_TOLD else []
+        raise PhotoError("\n".join(["No photo could be used.", *told[:MOST_TOLD], *more]))

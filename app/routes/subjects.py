@@ -53,7 +53,8 @@ def create_subject(
     alpha_color: Annotated[str, Form()] = "#ffffff",
     photos: Photos = [],  # noqa: B006 FastAPI copies it
 ) -> SubjectView:
-    """A new subject, with photos if there are some. Each photo has its verdict in the answer."""
+    """A new subject, with photos if there are some. Each photo has its verdict in the answer; where
+    none can be used, there is no subject."""
     return studio.create_subject(name, class_token, unique_token, _uploads(photos), alpha_color)
 
 

@@ -115,6 +115,18 @@ def test_what_is_no_photo_is_refused_with_the_reason_and_leaves_no_file(
     assert len(left) == 1
 
 
+def test_photos_of_which_none_can_be_used_leave_no_subject_behind(studio: Studio) -> None:
+    bad = [Upload("a.png", SVG), Upload("b.jpg", HTML)]
+    with pytest.raises(PhotoError, match="(?s)No photo could be used.*a.png .*SVG.*b.jpg .*web"):
+        studio.create_subject("Bad one", "dog", uploads=bad)
+    many = [Upload(f"{number}.png", b"") for number in range(MAX_PHOTOS + 1)]
+    with pytest.raises(PhotoError, match="at most 200"):
+        studio.create_subject("Bad one", "dog", uploads=many)
+    with pytest.raises(PhotoError, match="and 20 more"):
+        studio.create_subject("Bad one", "dog", uploads=many[:30])
+    assert studio.subjects() == [] and not list(studio.workspace.subjects.iterdir())
+
+
 def test_a_file_beyond_the_limit_is_refused_before_it_is_decoded(
     studio: Studio,
     picture,
@@ -122,8 +134,8 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_decoded(
 ) -> None:
     monkeypatch.setattr("app.photos.MAX_FILE_BYTES", 2**20)
     large = picture() + b"\0" * 2**20
-    subject = studio.create_subject("Dog", "dog", uploads=[Upload("a.png", BytesIO(large))])
-    assert "larger than 1 MiB" in subject.refused[0].reason
+    with pytest.raises(PhotoError, match="a.png is larger than 1 MiB"):
+        studio.create_subject("Dog", "dog", uploads=[Upload("a.png", BytesIO(large))])
 
 
 def test_more_photos_than_allowed_are_refused_as_a_whole(

@@ -72,7 +72,7 @@ def test_the_launch_says_how_many_directions_and_where_they_are_strongest(
     page = str(training_body(studio, JOB))
     assert "At step 3 it chose 2 directions of your subject in each of 2 layers" in page
     assert page.index("up block 1 (text attention)") < page.index("middle block")
-    assert "1 layers had learned nothing yet" in page
+    assert "1 layer had learned nothing yet and goes on" in page
 
 
 def test_before_the_launch_it_says_what_it_waits_for_but_not_for_plain_lora(

@@ -26,6 +26,10 @@ SENTENCES = {
     for key, text in part.items()
 }
 
+NEVER_ONE = {"photo.size", "fields.unreadable", "job.warnings", "scores.unavailable",
+             "directions.null"}  # fmt: skip
+"""Sentences in which what looks like a count has no noun, or is always larger."""
+
 
 def said_keys() -> list[str]:
     """The first argument of each `say(…)`, as a pattern: what is filled in becomes `.+`."""
@@ -77,6 +81,19 @@ def test_every_name_of_the_domain_has_its_word() -> None:
 def test_placeholders_are_filled_in_and_braces_of_prompts_stay() -> None:
     assert say("job.left", time="3 min") == "about 3 min left"
     assert "{unique_token}" in say("draw.prompts_info")
+
+
+@pytest.mark.parametrize("one", [1, "1"])
+def test_a_count_has_the_word_that_fits_it(one: object) -> None:
+    assert say("language.rows_to_score", n=one) == "1 row to score"
+    assert say("language.rows_to_score", n="1,000") == "1,000 rows to score"
+    assert say("blind.voted", n=0, total=2) == "0 of 2 pairs judged."
+
+
+def test_one_of_a_kind_is_never_counted_in_the_plural() -> None:
+    """`{n} photos` would be `1 photos`: a count is followed by both forms of its word."""
+    counted = re.compile(r"\{\w+\} ([a-z-]+ )?[a-z]+s\b")
+    assert {key for key, text in SENTENCES.items() if counted.search(text)} == NEVER_ONE
 
 
 def test_an_unknown_key_is_an_error() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from trainer.config import ASSETS
 
@@ -62,9 +62,8 @@ def suggest_token(taken: Collection[str]) -> str:
 
 
 def count_tokens(text: str) -> int:
-    """Tokens with start and end, by the embedded base's tokenizer: it cuts no coarser than
-    CLIP's own, so what fits here fits every base."""
-    return len(_tokenizer().encode(text).ids)
+    """Tokens with start and end, as SDXL's own tokenizers count them."""
+    return len(_tokenizer().encode(text).ids) + 2
 
 
 _FIRST = CANDIDATES[0]
@@ -77,15 +76,28 @@ def _uses(caption: str, word: str) -> int:
 
 @cache
 def _tokenizer() -> Tokenizer:
-    return Tokenizer.from_file(str(ASSETS / "embedded_base" / "tokenizer" / "tokenizer.json"))
+    """CLIP's, without start and end; how it cuts words and letters is also the embedded base's."""
+    beside = Tokenizer.from_file(str(ASSETS / "embedded_base" / "tokenizer" / "tokenizer.json"))
+    merges = _clip_merges()
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    parts = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
+    vocab = {part: number for number, part in enumerate(dict.fromkeys(parts))}
+    tokenizer = Tokenizer(models.BPE(vocab, merges, end_of_word_suffix="</w>"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = beside.normalizer, beside.pre_tokenizer
+    return tokenizer
 
 
 @cache
 def _known_words() -> frozenset[str]:
-    """The words that CLIP reads as one token, from open_clip's vocabulary file: the package is
-    found, not imported, since that would load torch."""
+    """The words that CLIP reads as one token."""
+    return frozenset(map("".join, _clip_merges()))
+
+
+def _clip_merges() -> list[tuple[str, str]]:
+    """From open_clip's vocabulary file: the package is found, not imported, since that would load
+    torch."""
     spec = importlib.util.find_spec("open_clip")
     assert spec is not None and spec.origin is not None
     packed = Path(spec.origin).with_name("bpe_simple_vocab_16e6.txt.gz").read_bytes()
-    merges = gzip.decompress(packed).decode("utf-8").split("\n")[1 : _CLIP_MERGES + 1]
-    return frozenset("".join(pair.split()) for pair in merges)
+    lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : _CLIP_MERGES + 1]
+    return [(pair[0], pair[1]) for pair in map(str.split, lines)]

@@ -27,10 +27,20 @@ def test_each_fault_is_named(caption: str, fault: str) -> None:
     assert fault in found
 
 
-def test_no_caption_is_counted_shorter_than_clip_counts_it() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a zwx dog",
+        "an astronaut riding a horse, 35mm photograph",
+        "Straße, naïve 写真",
+        "it's the dog's 2nd  bowl -- 50% off!",
+        "a weathered zwx backpack leaning against a mossy stone wall, photographed at dusk with "
+        "shallow depth of field, warm rim light and a blurred alpine meadow behind",
+    ],
+)
+def test_a_caption_is_counted_as_clip_counts_it(text: str) -> None:
     clip = clip_tokenizer(clip_merges())
-    for text in ("a zwx dog", "an astronaut riding a horse, 35mm photograph", "Straße, naïve 写真"):
-        assert count_tokens(text) >= len(clip(text).input_ids)
+    assert count_tokens(text) == len(clip(text, truncation=False).input_ids)
 
 
 def test_words_that_sdxl_knows_are_warned_of() -> None:

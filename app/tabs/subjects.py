@@ -93,6 +93,8 @@ def _wire_new(
     def train(files: list[str] | None, name: str, kind: str, on: str) -> list[Any]:
         made = create(files, name, kind)
         job = desk.studio.train(TrainRequest(made.slug, preset_for(on), on))
+        if made.refused:  # its tab, which tells of each, is left for the job's
+            gr.Warning(say("subjects.stayed_out", n=len(made.refused)))
         return [*shown_subject(desk.studio, made.slug, made.refused), *cleared, *desk.show(job)]
 
     when(buttons[0].click, train, [*form, base], [*shown, *form, *desk.place], problem)

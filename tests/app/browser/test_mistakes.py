@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
@@ -17,6 +18,20 @@ def test_no_photos_says_so_beside_the_button_and_keeps_what_was_typed(person: An
     person.press("Train on these photos")
     expect(page.get_by_role("alert").locator("visible=true")).to_contain_text("No photos yet")
     expect(page.get_by_label("Its name").first).to_have_value("Rex")
+
+
+def test_photos_of_which_none_can_be_used_are_named_beside_the_button(
+    person: Any, tmp_path: Path
+) -> None:
+    person.drop_photos("duck", "Rex")
+    unusable = tmp_path / "notes.png"
+    unusable.write_text("no picture")
+    person.page.get_by_role("button", name="Clear").locator("visible=true").first.click()
+    person.page.locator("#drop input[type=file]").set_input_files([unusable])
+    expect(person.page.get_by_role("cell", name="notes.png", exact=True)).to_be_visible()
+    person.press("Train on these photos")
+    expect(person.page.locator(".hero").get_by_role("alert")).to_contain_text("notes.png")
+    expect(person.page.get_by_label("Its name").first).to_have_value("Rex")
 
 
 def test_a_missing_class_is_told_in_words(person: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from app.jobs.records import Job
 from app.runs import read_json
 from eval.report import measure_name
 from trainer.errors import ArtifactError
@@ -22,15 +23,31 @@ TRAINED = ("lora_A", "lora_B", "lora_E", "lora_G", "delta_sigma")
 """Tensors that the optimizer moves; the others are fixed at launch."""
 
 
-def method_table(runs: Sequence[Run]) -> dict[str, Any]:
-    """{"rows": one a method, in the order given; "unfinished": names of runs without adapter}."""
+def method_table(runs: Sequence[Run], jobs: Sequence[Job]) -> dict[str, Any]:
+    """{"rows": one a method, in the order given; "unfinished": names of runs without adapter;
+    "failed": what became of those whose jobs ended badly}."""
     finished = [run for run in runs if run.status_file.exists()]
     by_method: dict[str, list[Run]] = {}
     for run in finished:
         by_method.setdefault(run.read_config().adapter.method, []).append(run)
+    without = [run.path.name for run in runs if run not in finished]
+    failed = [_failed(job) for job in jobs if job.run in without and job.state.retriable]
+    ended = [row["run"] for row in failed]
     return {
         "rows": [_row(method, same) for method, same in by_method.items()],
-        "unfinished": [run.path.name for run in runs if run not in finished],
+        "unfinished": [name for name in without if name not in ended],
+        "failed": failed,
+    }
+
+
+def _failed(job: Job) -> dict[str, Any]:
+    settings = job.request["settings"]
+    return {
+        "run": job.run,
+        "method": settings["adapter"]["method"],
+        "seed": settings["optim"]["seed"],
+        "state": str(job.state),
+        "message": job.message,
     }
 
 

@@ -175,7 +175,7 @@ class Studio:
             raise ArtifactError(f"There is no comparison of methods {group[:100]!r}. Start one.")
         in_order = sorted(jobs, key=lambda job: job.created_at)
         runs = [Run(self.workspace.run(job.run)) for job in in_order if job.run]
-        return method_table([run for run in runs if run.path.is_dir()])
+        return method_table([run for run in runs if run.path.is_dir()], in_order)
 
     # --- pictures, scores, directions -------------------------------------------------------------
 

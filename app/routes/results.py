@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
-from app.jobs.records import Job
+from app.jobs.records import Job, JobState
 from app.routes.common import StudioNeeded, sent
 from app.runs import Export
 from app.views import RunView
@@ -59,10 +59,20 @@ class MethodRow(BaseModel):
     memory_gib: Spread
 
 
+class FailedTraining(BaseModel):
+    run: str
+    method: str
+    seed: int
+    state: JobState
+    message: str
+
+
 class MethodTable(BaseModel):
     rows: list[MethodRow]
     unfinished: list[str]
     """Runs without an adapter yet."""
+    failed: list[FailedTraining]
+    """Those that will have none unless their job is tried again."""
 
 
 @router.get("/runs")

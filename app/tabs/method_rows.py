@@ -17,15 +17,23 @@ def method_page(studio: Studio, group: str | None) -> Markup:
         return empty(say("methods.empty"), say("methods.empty_next"))
     found = studio.method_table(group)
     rows, unfinished = found["rows"], found["unfinished"]
-    waiting = note(say("methods.unfinished", runs=", ".join(unfinished))) if unfinished else None
+    notes = [_ended_badly(row) for row in found["failed"]]
+    if unfinished:
+        notes.append(note(say("methods.unfinished", runs=", ".join(unfinished))))
     if not rows:
-        return join([waiting])
+        return join(notes)
     measures = list(dict.fromkeys(name for row in rows for name in row["scores"]))
     costs = [say(f"methods.{name}") for name in ("parameters", "steps", "time", "memory")]
     head = [say("methods.method"), say("methods.n"), *map(_title, measures), *costs]
     lines = [_line(row, measures) for row in rows]
     words = el("p", say("methods.legend"), class_="aside")
-    return join([table(head, lines, caption=say("methods.title")), words, waiting])
+    return join([table(head, lines, caption=say("methods.title")), words, *notes])
+
+
+def _ended_badly(row: dict[str, Any]) -> Markup:
+    """What became of a training, in the words of its job."""
+    named = {"method": say(f"method.{row['method']}"), "state": say(f"state.{row['state']}")}
+    return note(say("language.cell_failed", **{**row, **named}), "warning")
 
 
 def _title(measure: str) -> str:

@@ -30,5 +30,16 @@ def test_each_method_has_its_scores_numbers_time_and_memory(
     assert rows[1][4:] == ["44", "3", "2 min", "3.00 GiB"]
 
 
+def test_a_training_that_was_cancelled_is_not_awaited(studio: Studio) -> None:
+    settings = {"adapter": {"method": "lora"}, "optim": {"seed": 1}}
+    for name in ("a", "b"):
+        studio.workspace.run(name).mkdir()
+        request = {"subject": "duck", "settings": settings}
+        job = studio.queue.submit(JobKind.TRAIN, name, request, run=name, group="g")
+    studio.cancel(job.id)
+    page = method_page(studio, "g")
+    assert "LoRA, seed 1: cancelled" in page and "Not finished yet: a<" in page
+
+
 def test_before_the_first_comparison_it_says_what_to_press(studio: Studio) -> None:
     assert "Choose methods and press the button" in method_page(studio, None)

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.dropped import KEPT_SECONDS, LOOKED_AT_SECONDS
+from app.guard import COOKIE, LOGOUT
 from app.jobs.records import Job, JobKind
 from app.studio import Studio
 from app.tabs import (
@@ -53,6 +54,8 @@ SETTLE = """(name) => {
 }"""
 """Gradio loses a selection that comes while its tabs are being mounted: insist until it holds."""
 
+LOG_OUT = f"""() => fetch(".{LOGOUT}").finally(() => window.location.assign("./"))"""
+
 
 def build_ui(studio: Studio) -> gr.Blocks:
     """The page over a studio; `launch_options` are what it is launched with."""
@@ -66,6 +69,7 @@ def build_ui(studio: Studio) -> gr.Blocks:
         with gr.Row(elem_id="top", equal_height=True):
             gr.HTML(el("h1", say("page.title")), padding=False, elem_id="brand")
             running = panel(elem_id="strip", padding=False)
+            log_out = gr.Button(say("page.log_out"), visible=False, size="sm", elem_id="log-out")
         problem = gr.HTML(padding=False)
         address = gr.Textbox(visible="hidden")
         watched = {kind: gr.Textbox(visible="hidden") for kind in JobKind}
@@ -77,6 +81,7 @@ def build_ui(studio: Studio) -> gr.Blocks:
                 _remember(tab, name)
         _wire_strip(desk, running, problem)
         _wire_address(desk)
+        _wire_log_out(desk, log_out)
     _fail_in_words(page)
     return page
 
@@ -110,6 +115,16 @@ def _wire_strip(desk: Desk, strip: gr.HTML, problem: gr.HTML) -> None:
 
     gr.on([timer.tick, desk.page.load], look, seen, [strip, seen], **QUIET)
     when(strip.click, press, [], desk.place, problem)
+
+
+def _wire_log_out(desk: Desk, button: gr.Button) -> None:
+    """Shown to those who have logged in."""
+
+    def offer_log_out(request: gr.Request) -> Any:
+        return gr.Button(visible=COOKIE in request.cookies)
+
+    desk.page.load(offer_log_out, None, button, **QUIET)
+    button.click(None, None, None, js=LOG_OUT)
 
 
 def _wire_address(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from app.auth import Access, new_password
+from app.jobs.database import VARIABLE as DATABASE_VARIABLE
 from app.jobs.engine import Queue
 from app.jobs.launched import LaunchedWorkers
 from app.jobs.processes import stop_on_signals
@@ -50,7 +51,8 @@ class LaunchConfig:
     slots: str = "auto"
     """Workers: auto is one a GPU, or one on the CPU; a number; none, where others do the work."""
     database: str | None = None
-    """postgresql://user@host/name of a fleet; without it, a file in the workspace."""
+    """postgresql://user@host/name of a fleet; without it, a file in the workspace. With a password,
+    better in the environment as DASHBOOTH_DATABASE, where no other user of this machine sees it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +67,8 @@ def launch(config: LaunchConfig) -> None:
     workspace = Workspace(config.workspace.resolve()).make()
     password, made = _password(config)
     access = Access(Tokens(workspace), password)
-    queue = Queue(workspace.root, config.database)
+    database = config.database or os.environ.get(DATABASE_VARIABLE)
+    queue = Queue(workspace.root, database)
     page = serve(config, workspace, queue, access)
     print(f"Dashbooth: {page.local_url}")
     if config.share:
@@ -74,7 +77,7 @@ def launch(config: LaunchConfig) -> None:
         print(f"Password:  {password}   (shown this once)")
     sys.stdout.flush()
     try:
-        with LaunchedWorkers(workspace, config.slots, config.database):
+        with LaunchedWorkers(workspace, config.slots, database):
             stop.wait()
     finally:
         page.close(verbose=False)

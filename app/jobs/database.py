@@ -23,6 +23,8 @@ from trainer.errors import ConfigError, UserError
 
 SCHEMA = "dashbooth"
 """Of our tables in PostgreSQL; a SQLite file is ours alone."""
+VARIABLE = "DASHBOOTH_DATABASE"
+"""The environment's name for the address of a fleet's, where other users do not see a password."""
 
 _metadata = sa.MetaData()
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 import sys
 
 import psutil
 
+from app.jobs.database import VARIABLE
 from app.jobs.processes import ROOT, ProcessName
 from app.workspace import Workspace
 from trainer.files import write_json
@@ -28,11 +30,11 @@ class LaunchedWorkers:
         """`slots` as the worker's flag has it, or `none`."""
         self._command = [sys.executable, "-m", "app.jobs.worker",
                          "--workspace", str(workspace.root), "--slots", slots]  # fmt: skip
-        if database:
-            self._command += ["--database", database]
+        # Not an argument, which all users of the machine can read: it may hold a password.
+        self._environment = {VARIABLE: database} if database else {}
         self._wanted = slots != "none"
-        # Not the command itself: the address of a database may hold a password.
-        self._asked = hashlib.sha256("\0".join(self._command).encode()).hexdigest()
+        asked = "\0".join([*self._command, *self._environment.values()])
+        self._asked = hashlib.sha256(asked.encode()).hexdigest()
         self._mark = workspace.queue / f"launched-{socket.gethostname()}.json"
         self._process: psutil.Process | None = None
 
@@ -50,7 +52,8 @@ class LaunchedWorkers:
             _stop(self._process)
 
     def _start(self) -> psutil.Process:
-        return psutil.Popen(self._command, cwd=ROOT, start_new_session=True)
+        environment = os.environ | self._environment
+        return psutil.Popen(self._command, cwd=ROOT, env=environment, start_new_session=True)
 
     def _left_behind(self) -> psutil.Process | None:
         """The workers of a launch that was killed, if they are those that are wanted now."""

@@ -15,13 +15,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import tyro
 from dbos import DBOS, DBOSConfig
 
-from app.jobs.database import DatabaseError, engine_url, queue_folder
+from app.jobs.database import VARIABLE, DatabaseError, engine_url, queue_folder
 from app.jobs.engine import Queue
 from app.jobs.orders import Orders
 from app.jobs.policy import Policy
@@ -52,7 +52,8 @@ class WorkerConfig:
     workspace: Path = WORKSPACE
     """The studio's folder; machines of one fleet share it."""
     database: str | None = None
-    """postgresql://user@host/name of a fleet; without it, a file in the workspace."""
+    """postgresql://user@host/name of a fleet; without it, a file in the workspace. With a password,
+    better in the environment as DASHBOOTH_DATABASE, where no other user of this machine sees it."""
     slots: str | None = None
     """Start a worker for each slot: `auto` is one for each GPU, or one on the CPU; or a number."""
     slot: int = 0
@@ -223,6 +224,7 @@ def run_worker(config: WorkerConfig) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     config = tyro.cli(WorkerConfig, args=given)
+    config = replace(config, database=config.database or os.environ.get(VARIABLE))
     if config.slots is None:
         return run_command(lambda: run_worker(config))
     return run_command(lambda: run_slots(slot_numbers(str(config.slots)), given, stop_on_signals()))

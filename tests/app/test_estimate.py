@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 
 from app.estimate import estimate
 from app.workspace import Workspace
+from tests.past_runs import write_past
 from trainer.config import PRESETS, DreamBoothConfig
-from trainer.files import write_json
 from trainer.run import Run
 
 DEMO = PRESETS["demo"]
-
-
-def finished(
-    workspace: Workspace, name: str, config: DreamBoothConfig, step: float, beside: float
-) -> None:
-    """A run of 10 steps of `step` seconds each, and `beside` seconds of other work."""
-    run = Run(workspace.run(name))
-    run.write_config(config)
-    rows = [
-        {"kind": "step", "step": n, "attempt": 1, "seconds": step, "memory_gib": 1.5}
-        for n in range(1, 11)
-    ]
-    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    write_json(run.status_file, {"state": "succeeded", "step": 10})
-    began = run.config_file.stat().st_mtime
-    os.utime(run.status_file, (began, began + 10 * step + beside))
 
 
 def test_with_no_run_to_go_by_it_says_so_and_is_wide(workspace: Workspace) -> None:
@@ -38,7 +20,7 @@ def test_with_no_run_to_go_by_it_says_so_and_is_wide(workspace: Workspace) -> No
 
 
 def test_runs_like_it_decide_by_steps_and_what_is_beside_them(workspace: Workspace) -> None:
-    finished(workspace, "a-1", DEMO, step=0.5, beside=30)
+    write_past(Run(workspace.run("a-1")), DEMO, step=0.5, beside=30, gib=1.5)
     found = estimate(DEMO, 5, workspace, score=False)
     assert round(found.seconds) == 400 * 0.5 + 30
     assert found.low < found.seconds < found.high < 2 * found.seconds
@@ -47,7 +29,8 @@ def test_runs_like_it_decide_by_steps_and_what_is_beside_them(workspace: Workspa
 
 def test_runs_of_other_settings_do_not_count(workspace: Workspace) -> None:
     other = dataclasses.replace(DEMO.optim, batch_size=1)
-    finished(workspace, "a-1", dataclasses.replace(DEMO, optim=other), step=9, beside=0)
+    config = dataclasses.replace(DEMO, optim=other)
+    write_past(Run(workspace.run("a-1")), config, step=9, beside=0, gib=1.5)
     assert "measured on two CPU cores" in estimate(DEMO, 5, workspace, score=False).basis
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 
 import pytest
@@ -14,6 +13,7 @@ from app.text_sets import GLUE_DEMO, ITEMS_DEMO, TextSets
 from app.text_training import TextConfig, config_of
 from app.views import Estimate
 from app.workspace import Workspace
+from tests.past_runs import write_past
 from trainer.errors import ConfigError
 from trainer.files import write_json
 from trainer.text_run import TextRun
@@ -31,15 +31,7 @@ def estimated(
 
 def finished(workspace: Workspace, config: TextConfig, step: float, beside: float) -> None:
     run = TextRun(workspace.run("texts-1"))
-    run.write_config(dataclasses.replace(config, run=run.path))
-    rows = [
-        {"kind": "step", "step": n, "attempt": 1, "seconds": step, "memory_gib": 0.5}
-        for n in range(1, 6)
-    ]
-    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    write_json(run.status_file, {"state": "succeeded", "step": 5})
-    began = run.config_file.stat().st_mtime
-    os.utime(run.status_file, (began, began + 5 * step + beside))
+    write_past(run, dataclasses.replace(config, run=run.path), step=step, beside=beside, gib=0.5)
 
 
 def test_with_no_run_to_go_by_it_says_what_was_measured(workspace: Workspace) -> None:

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth import SESSION_SECONDS, Access
+from app.page_calls import PageCalls
 from trainer.config import ASSETS
 
 COOKIE = "dashbooth-session"
@@ -57,7 +58,7 @@ class Guard:
     ) -> None:
         """`hosts`: names this server may be called by, any where None. `secure`: cookies only
         over https."""
-        self._app = app
+        self._app = PageCalls(app)
         self._access = access
         self._hosts = hosts
         self._secure = secure

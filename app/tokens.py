@@ -34,7 +34,7 @@ class Tokens:
 
     def create(self, name: str) -> tuple[Token, str]:
         """A new token and its secret, which nothing can tell again."""
-        name = " ".join(name.split())
+        name = " ".join(name.split()) if isinstance(name, str) else ""
         if not 0 < len(name) <= MAX_NAME or not name.isprintable():
             raise ConfigError(f"The token's name needs 1 to {MAX_NAME} characters: what uses it.")
         token, secret = Token(secrets.token_hex(4), name, time.time()), _new_secret()
@@ -50,7 +50,7 @@ class Tokens:
             rows = self._rows()
             kept = [row for row in rows if row["id"] != token_id]
             if len(kept) == len(rows):
-                raise ArtifactError(f"There is no token {token_id[:100]!r}.")
+                raise ArtifactError(f"There is no token {str(token_id)[:100]!r}.")
             write_json(self._file, kept)
 
     def accepts(self, secret: str) -> bool:

@@ -15,12 +15,19 @@ MAX_NAME, MAX_WORD, MAX_CAPTION = 80, 40, 1000
 
 def line(what: str, text: str, longest: int) -> str:
     """`text` as one line of printable characters."""
-    shown = " ".join(text.split())
+    shown = " ".join(_text(what, text).split())
     if not shown or len(shown) > longest or not shown.isprintable():
         raise ConfigError(
             f"{what} is {shown[:40]!r}; it needs 1 to {longest} characters that can be printed."
         )
     return shown
+
+
+def _text(what: str, given: object) -> str:
+    """A client of the page may send anything where a text belongs."""
+    if not isinstance(given, str):
+        raise ConfigError(f"{what} needs to be text; a {type(given).__name__} was sent.")
+    return given
 
 
 def name(text: str) -> str:
@@ -37,7 +44,7 @@ def caption(text: str) -> str:
 
 
 def unique_token(text: str) -> str:
-    if not re.fullmatch(rf"\w{{1,{MAX_WORD}}}", text):
+    if not re.fullmatch(rf"\w{{1,{MAX_WORD}}}", _text("The unique token", text)):
         raise ConfigError(
             f"The unique token is {text[:40]!r}; it needs to be one word of at most {MAX_WORD} "
             f"letters and digits, such as {CANDIDATES[0]}."
@@ -48,7 +55,7 @@ def unique_token(text: str) -> str:
 def color(text: str) -> str:
     """Any way to write a colour, as #rrggbb."""
     try:
-        red, green, blue, *_ = ImageColor.getrgb(text[:40])
+        red, green, blue, *_ = ImageColor.getrgb(_text("The colour", text)[:40])
     except ValueError as error:
         raise ConfigError(
             f"The colour is {text[:40]!r}; write it as #rrggbb or a name such as white."

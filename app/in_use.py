@@ -9,7 +9,7 @@ from app.jobs.records import Job, JobKind, StateError
 
 def check_run_unused(name: str, active: Iterable[Job]) -> None:
     """StateError where one of these jobs makes or reads the run."""
-    _refuse(f"the run {name}", [job for job in active if name in _runs(job)])
+    _refuse(f"the run {name}", [job for job in active if name in runs_of(job)])
 
 
 def check_subject_unused(slug: str, active: Iterable[Job]) -> None:
@@ -29,12 +29,17 @@ def check_comparison_unused(comparison_id: str, active: Iterable[Job]) -> None:
     _refuse(f"the comparison {comparison_id}", cells)
 
 
+def check_model_unused(name: str, users: Iterable[Job]) -> None:
+    """StateError where there are jobs that load this model of the hub."""
+    _refuse(f"the model {name}", list(users))
+
+
 def check_idle(active: Iterable[Job]) -> None:
     """StateError where there is any job."""
     _refuse("what you want to delete", list(active))
 
 
-def _runs(job: Job) -> set[str | None]:
+def runs_of(job: Job) -> set[str | None]:
     """Names of the runs that the job makes or reads."""
     adapters = {use["run"] for use in job.request.get("adapters", ())}
     return {job.run, *adapters, *job.request.get("runs", ()), job.request.get("full")}

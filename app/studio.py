@@ -318,7 +318,7 @@ class Studio:
         return machine.system_view(self.workspace, self.queue.workers())
 
     def delete_cache(self, name: str) -> None:
-        machine.delete_cache(self.workspace, name)
+        machine.delete_cache(self.workspace, name, self._active())
 
     def bug_report(self) -> str:
         failed = (JobState.FAILED, JobState.BLOCKED, JobState.QUARANTINED)

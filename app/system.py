@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from app.bases import hub_repos
 from app.dropped import FOLDER, sweep
 from app.gpus import gpus
+from app.hub_models import delete_model, hub_caches
 from app.jobs.records import Job
 from app.jobs.store import WorkerRow
 from app.views import CacheView, SystemView
@@ -37,7 +37,7 @@ def system_view(workspace: Workspace, workers: Sequence[WorkerRow]) -> SystemVie
         memory_total_gib=memory.total / GIB,
         disk_free_gib=disk.free / GIB,
         disk_total_gib=disk.total / GIB,
-        caches=[*_own_caches(workspace), *_hub_caches()],
+        caches=[*_own_caches(workspace), *hub_caches()],
         versions=versions(),
     )
 
@@ -49,15 +49,20 @@ def versions() -> dict[str, str]:
     return {**own, "python": platform.python_version(), "system": platform.platform()}
 
 
-def delete_cache(workspace: Workspace, name: str) -> None:
-    """Delete one of the workspace's own caches; it is made again when needed."""
-    possible = {view.name for view in _own_caches(workspace)}
-    if name not in possible:
+def delete_cache(workspace: Workspace, name: str, active: Sequence[Job]) -> None:
+    """Delete one of the workspace's own caches, which is made again when needed, or a model of the
+    hub, which is fetched again; StateError where one of the `active` jobs needs it."""
+    own = {view.name for view in _own_caches(workspace)}
+    models = {view.name for view in hub_caches() if view.deletable}
+    if name in own:
+        shutil.rmtree(workspace.cache / name)
+    elif name in models:
+        delete_model(workspace, name, active)
+    else:
+        possible = ", ".join(sorted(own | models)) or "none, all are empty"
         raise ArtifactError(
-            f"There is no cache {name[:100]!r} to delete; possible: "
-            f"{', '.join(sorted(possible)) or 'none, all are empty'}."
+            f"There is no cache {str(name)[:100]!r} to delete; possible: {possible}."
         )
-    shutil.rmtree(workspace.cache / name)
 
 
 def bug_report(view: SystemView, failed: Sequence[Job]) -> str:
@@ -78,10 +83,6 @@ def _own_caches(workspace: Workspace) -> list[CacheView]:
         path for path in workspace.cache.glob("*") if path.is_dir() and path.name not in PASSING
     )
     return [CacheView(path.name, _bytes(path), deletable=True) for path in folders]
-
-
-def _hub_caches() -> list[CacheView]:
-    return [CacheView(repo.repo_id, repo.size_on_disk, deletable=False) for repo in hub_repos()]
 
 
 def _bytes(folder: Path) -> int:

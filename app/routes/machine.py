@@ -46,7 +46,7 @@ def report(studio: StudioNeeded) -> str:
     return studio.bug_report()
 
 
-@router.delete("/caches/{name}", status_code=204)
+@router.delete("/caches/{name:path}", status_code=204)
 def delete_cache(studio: StudioNeeded, name: str) -> None:
     studio.delete_cache(name)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.dropped import FOLDER, KEPT_SECONDS, sweep, taken_in
 from app.studio import Studio
-from trainer.errors import PhotoError
+from trainer.errors import ArtifactError, PhotoError
 
 SECRET = b"48.8584 N 2.2945 E"
 
@@ -108,3 +108,13 @@ def test_two_names_of_one_content_go_one_by_one(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="Drop them again"), taken_in([str(tmp_path / "x.jpg")]):
         pass
+
+
+def test_what_somebody_has_just_dropped_is_no_cache_to_clear(studio: Studio) -> None:
+    for name in (FOLDER, "uploads", "decompositions"):
+        (studio.workspace.cache / name).mkdir(exist_ok=True)
+    names = {view.name for view in studio.system().caches}
+    assert "decompositions" in names and not names & {FOLDER, "uploads"}
+    for name in (FOLDER, "uploads"):
+        with pytest.raises(ArtifactError, match="no cache"):
+            studio.delete_cache(name)

@@ -15,6 +15,7 @@ from app import bases, training
 from app import system as machine
 from app.blind_pairs import Choice
 from app.blind_test import BlindTest, BlindTests, Shown, Tally
+from app.bug_report import bug_report
 from app.comparable import ComparableRuns
 from app.directions import Directions
 from app.dropped import FOLDER
@@ -322,7 +323,7 @@ class Studio:
 
     def bug_report(self) -> str:
         failed = (JobState.FAILED, JobState.BLOCKED, JobState.QUARANTINED)
-        return machine.bug_report(self.system(), self.queue.jobs(states=failed, limit=3))
+        return bug_report(self.system(), self.queue.jobs(states=failed, limit=3), self.workspace)
 
     def tokens(self) -> list[Token]:
         return self._tokens.all()

@@ -65,19 +65,6 @@ def delete_cache(workspace: Workspace, name: str, active: Sequence[Job]) -> None
         )
 
 
-def bug_report(view: SystemView, failed: Sequence[Job]) -> str:
-    """Text to copy into an issue: machine, versions, last failures. No names of people's files."""
-    lines = [f"- {name} {number}" for name, number in view.versions.items()]
-    lines += [f"- GPU {gpu.name}, {gpu.total_gib:.0f} GiB" for gpu in view.gpus] or ["- no GPU"]
-    lines.append(
-        f"- memory {view.memory_total_gib:.0f} GiB, disk {view.disk_free_gib:.0f} GiB free"
-    )
-    lines += [f"- worker {row.id} on {row.device}, alive: {row.alive}" for row in view.workers]
-    for job in failed:
-        lines += ["", f"{job.kind} {job.id}: {job.state} in attempt {job.attempt}", job.message]
-    return "\n".join(lines)
-
-
 def _own_caches(workspace: Workspace) -> list[CacheView]:
     folders = sorted(
         path for path in workspace.cache.glob("*") if path.is_dir() and path.name not in PASSING

@@ -19,7 +19,7 @@ from trainer.text_run import TextRun
 
 _GUESS = "a guess: no run on this model has finished in this workspace yet"
 _MINILM = Kind(0.5, 20, 2.2, 4, "measured on one CPU core for MiniLM and short sentences")
-_SMOLLM2 = Kind(25, 40, 4.0, 4, "measured on one CPU core for SmolLM2 and short questions")
+_SMOLLM2 = Kind(10, 40, 2.0, 3, "measured on one CPU core for SmolLM2 and short questions")
 _GPU = {"glue": Kind(0.5, 60, 8, 5, _GUESS), "llm": Kind(2.0, 180, 24, 5, _GUESS)}
 _CPU = {"glue": Kind(15, 60, 8, 5, f"{_GUESS}; it wants a GPU"),
         "llm": Kind(900, 600, 40, 5, f"{_GUESS}; it wants a GPU")}  # fmt: skip
@@ -42,6 +42,18 @@ def estimate_text(
     if scoring is None:
         return dataclasses.replace(training, basis=f"{training.basis}; scoring comes on top")
     return with_scoring(training, scoring)
+
+
+def estimate_comparison(one: Estimate, trainings: int) -> Estimate:
+    """Of so many trainings like `one`, one after the other; a fleet shares them."""
+    return dataclasses.replace(
+        one,
+        seconds=one.seconds * trainings,
+        low=one.low * trainings,
+        high=one.high * trainings,
+        steps=one.steps * trainings,
+        basis=f"{trainings} trainings, the trials of rates among them, by one worker; {one.basis}",
+    )
 
 
 def scoring_time_of(config: TextConfig, workspace: Workspace) -> ScoringTime | None:

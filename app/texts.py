@@ -15,7 +15,7 @@ from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, JobState, StateError
 from app.requests import check_name
 from app.text_comparisons import Comparison, TextComparisons
-from app.text_estimate import estimate_text
+from app.text_estimate import estimate_comparison, estimate_text
 from app.text_requests import (
     TextCellRequest,
     TextMethodsRequest,
@@ -27,8 +27,10 @@ from app.text_runs import TextRuns, TextRunView
 from app.text_scores import TextScores
 from app.text_sets import TextSets
 from app.text_views import TextBase, TextSetView
+from app.training import merged
 from app.views import Estimate, Upload
 from app.workspace import Workspace
+from eval.comparison_config import LOW_RANK_RATES
 from trainer.errors import ConfigError, DataError
 from trainer.run import new_run_folder
 
@@ -151,6 +153,15 @@ class Texts:
             for seed in request.seeds
             for method in request.methods
         ]
+
+    def estimate_methods(self, request: TextMethodsRequest) -> Estimate:
+        """Each training is taken for one of LoRA-TSD on the same texts."""
+        optim = {"optim": {"steps": request.steps, "batch_size": request.batch_size}}
+        settings = merged(request.settings, {**optim, "examples": request.examples})
+        one = self.estimate(TextTrainRequest(request.data, base=request.base, settings=settings))
+        trials = len(request.rates) or len(LOW_RANK_RATES)
+        trainings = len(request.methods) * (len(request.seeds) + trials)
+        return estimate_comparison(one, trainings)
 
     def cell(self, request: TextCellRequest, *, rerun_of: str | None = None) -> Job:
         found = self._comparisons.get(request.comparison)

@@ -119,6 +119,12 @@ def text_estimate(studio: StudioNeeded, request: TextTrainRequest) -> Estimate:
     return studio.texts.estimate(request)
 
 
+@router.post("/text-methods-estimate")
+def text_methods_estimate(studio: StudioNeeded, request: TextMethodsRequest) -> Estimate:
+    """How long a comparison of methods will take one worker, before it is started."""
+    return studio.texts.estimate_methods(request)
+
+
 @router.post("/jobs/text-train", status_code=201)
 def train_on_texts(studio: StudioNeeded, request: TextTrainRequest) -> Job:
     return studio.texts.train(request)

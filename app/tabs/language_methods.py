@@ -13,12 +13,14 @@ from app.studio import Studio
 from app.tabs.amounts import duration
 from app.tabs.choices import Choices, kept, refreshed
 from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
+from app.tabs.estimates import wire_estimate
 from app.tabs.language_form import TextForm, method_choices
 from app.tabs.markup import Markup, button, el, empty, join, note, table
 from app.tabs.numbers import numbers, whole_number, whole_numbers
 from app.tabs.watch import watch_job
 from app.tabs.words import say
 from app.text_requests import TextMethodsRequest
+from app.views import Estimate
 from eval.comparison_config import VARIANTS
 
 FIRST = ["lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
@@ -33,6 +35,7 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
     with two_columns():
         with asking():
             fields = _fields()
+            estimate = gr.HTML(padding=False)
             start = gr.Button(say("methods.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
         with showing():
@@ -60,6 +63,11 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
         studio.texts.delete_comparison(current or "")
         return show(None)
 
+    def take_time(values: Sequence[Any]) -> Estimate:
+        asked, of_form = values[: len(fields)], values[len(fields) :]
+        return studio.texts.estimate_methods(_request(asked, form, of_form))
+
+    wire_estimate([*fields, *form.components], take_time, estimate, say("language.no_methods"))
     outputs = [chosen, shown, seen]
     when(start.click, compare, [*fields, *form.components], [*desk.place, *outputs], problem)
     when(shown.click, remove, [chosen], outputs, shown_problem)

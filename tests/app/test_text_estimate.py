@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from app.studio import Studio
 from app.text_estimate import estimate_text
-from app.text_requests import TextTrainRequest
+from app.text_requests import TextMethodsRequest, TextTrainRequest
 from app.text_sets import GLUE_DEMO, ITEMS_DEMO, TextSets
 from app.text_training import TextConfig, config_of
 from app.views import Estimate
@@ -82,3 +83,11 @@ def test_steps_that_only_the_hub_could_count_are_not_made_up(workspace: Workspac
         estimated(workspace, config, "hub-sst2")
     counted = dataclasses.replace(config, optim=dataclasses.replace(config.optim, steps=70))
     assert estimated(workspace, counted, "hub-sst2").steps == 70
+
+
+def test_a_comparison_counts_its_cells_and_the_trials_of_its_rates(studio: Studio) -> None:
+    asked = TextMethodsRequest(GLUE_DEMO, ("lora", "lora-tsd"), seeds=(0, 1), steps=20)
+    found = studio.texts.estimate_methods(asked)
+    assert found.steps == 2 * (2 + 2) * 20 and "8 trainings" in found.basis
+    more = dataclasses.replace(asked, rates=(1e-4, 2e-4, 3e-4))
+    assert studio.texts.estimate_methods(more).seconds == found.seconds / 8 * 10

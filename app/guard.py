@@ -8,6 +8,7 @@ being used against its owner.
 from __future__ import annotations
 
 import html
+import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from string import Template
@@ -104,11 +105,12 @@ class Guard:
         target = _next_page(request.query_params.get("next", ""))
         if request.method in ("GET", "HEAD"):
             return _login_page(target)
-        wait = self._access.lockout.wait()
+        address = _address(request)
+        wait = self._access.lockouts.wait(address)
         if wait:
             told = f"Too many wrong passwords. Try again in {wait:.0f} seconds."
             return _login_page(target, told, 429, {"Retry-After": f"{wait:.0f}"})
-        session = self._access.log_in(await _password(request))
+        session = self._access.log_in(await _password(request), address)
         if session is None:
             return _login_page(target, "That is not the password.", 401)
         answer = RedirectResponse(target, 303)
@@ -130,6 +132,16 @@ def _host_name(headers: Mapping[str, str]) -> str | None:
         return urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         return None
+
+
+def _address(request: Request) -> str:
+    """Whose tries are counted together: one who has an IPv6 address has a whole /64 of them."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(ipaddress.ip_network(f"{address}/64", False))
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

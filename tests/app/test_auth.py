@@ -44,28 +44,55 @@ def test_no_secret_is_kept_in_the_clear(access: Access) -> None:
     assert PASSWORD not in repr(vars(access)) and session not in repr(vars(access))
 
 
-def test_guessing_locks_everybody_out_for_longer_each_time(
-    access: Access, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, to be moved on."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_guessing_locks_its_address_out_for_longer_each_time(
+    clock: list[float], access: Access
 ) -> None:
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     waits = []
     for _ in range(8):
-        clock[0] += access.lockout.wait() + 0.1
-        access.log_in("wrong")
-        waits.append(round(access.lockout.wait()))
+        clock[0] += access.lockouts.wait("mallory") + 0.1
+        access.log_in("wrong", "mallory")
+        waits.append(round(access.lockouts.wait("mallory")))
     assert waits == [0, 0, 0, 0, 30, 60, 120, 240]
-    assert access.log_in(PASSWORD) is None, "locked means locked, for the right one as well"
+    assert access.log_in(PASSWORD, "mallory") is None, "locked, for the right one as well"
+    assert access.log_in(PASSWORD, "owner") is not None, "a stranger keeps nobody else out"
     clock[0] += 241
-    assert access.log_in(PASSWORD) is not None
-    assert access.log_in("wrong") is None and access.lockout.wait() == 0
+    assert access.log_in(PASSWORD, "mallory") is not None
+    assert access.log_in("wrong", "mallory") is None and access.lockouts.wait("mallory") == 0
 
 
-def test_nobody_waits_longer_than_the_longest_wait() -> None:
-    lockout = Lockout()
-    for _ in range(10_000):
-        lockout.failed()
-    assert lockout.wait() <= Lockout.LONGEST_WAIT
+def test_one_address_never_locks_out_all_however_long_it_guesses(
+    clock: list[float], access: Access
+) -> None:
+    for _ in range(2000):
+        clock[0] += access.lockouts.wait("mallory")
+        access.log_in("wrong", "mallory")
+    assert access.lockouts.wait("owner") == 0
+
+
+def test_guessing_from_ever_new_addresses_is_slow_too(clock: list[float], access: Access) -> None:
+    session = access.log_in(PASSWORD, "owner") or ""
+    begin, guesses = clock[0], 0
+    while clock[0] < begin + 24 * 3600:
+        clock[0] += access.lockouts.wait(f"{guesses}")
+        assert access.log_in("wrong", f"{guesses}") is None
+        guesses += 1
+    assert guesses < 500
+    assert access.has_session(session), "who is in stays in"
+
+
+def test_nobody_waits_longer_than_the_longest_wait(access: Access) -> None:
+    for number in range(10_000):
+        access.lockouts.failed(f"{number}")
+    assert access.lockouts.wait("owner") <= Lockout.LONGEST_WAIT
+    assert len(vars(access.lockouts)["_of"]) <= 1000
 
 
 def test_a_short_password_is_refused(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app.guard import COOKIE, HEADERS
 from app.studio import Studio
 
-PASSWORD = "correct horse"
+HOST, PASSWORD = "http://127.0.0.1", "correct horse"
 
 
 def logged_in(client: TestClient) -> TestClient:
@@ -142,3 +142,17 @@ def test_every_answer_has_the_headers_that_protect_a_browser(locked_client: Test
     ]
     for answer in answers:
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_a_stranger_who_guesses_does_not_lock_the_owner_out(
+    studio: Studio, locked_client: TestClient
+) -> None:
+    def post(address: str, password: str) -> int:
+        client = TestClient(locked_client.app, HOST, client=(address, 1), follow_redirects=False)
+        return client.post("/login", data={"password": password}).status_code
+
+    assert [post("10.0.0.7", "wrong") for _ in range(6)] == [401] * 5 + [429]
+    assert post("10.0.0.8", PASSWORD) == 303
+    many = [post(f"2001:db8::{n}", "wrong") for n in range(1, 7)]
+    assert many == [401] * 5 + [429], "a whole /64 is one visitor"
+    assert post("2001:db8:0:1::1", PASSWORD) == 303

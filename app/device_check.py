@@ -6,14 +6,17 @@ from app.gpus import has_gpu
 from app.jobs.engine import Queue
 from trainer.config import DreamBoothConfig, device_faults
 from trainer.errors import ConfigError
+from trainer.text_config import TextConfig, TextModelConfig
 
 
-def check_device(config: DreamBoothConfig, queue: Queue) -> None:
+def check_device(config: DreamBoothConfig | TextConfig, queue: Queue) -> None:
     """ConfigError where it could only fail: what it asks for needs a GPU, and there is none."""
     model, optim = config.model, config.optim
     if _may_have_gpu(queue):
         return
     faults = device_faults("cpu", model.precision, optim.optimizer, optim.learning_rate)
+    if isinstance(model, TextModelConfig) and model.quantization != "none":
+        faults.append(f"--model.quantization {model.quantization} needs a GPU; use none.")
     if model.device == "cuda":
         faults.append("--model.device cuda does not run here; use auto or cpu.")
     if faults:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app import text_bases, text_scores, text_training
+from app.device_check import check_device
 from app.in_use import check_comparison_unused, check_texts_unused
 from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, JobState, StateError
@@ -87,7 +88,9 @@ class Texts:
 
     def train(self, request: TextTrainRequest, *, rerun_of: str | None = None) -> Job:
         """Its run folder is reserved now, so that a resumed attempt finds it."""
-        method = self.config_of(request).method
+        config = self.config_of(request)
+        check_device(config, self._queue)
+        method = config.method
         run = new_run_folder(f"{request.data}-{method}", self._workspace.root).name
         title = f"{self._sets.get(request.data).name} · {method}"
         return self._submit(JobKind.TEXT_TRAIN, title, request, run=run, rerun_of=rerun_of)

@@ -151,3 +151,17 @@ def test_a_base_outside_the_list_is_refused(studio: Studio, base: str) -> None:
 
 def test_the_packaged_models_are_those_that_the_trainer_knows() -> None:
     assert set(PACKAGED) == set(KNOWN_TO_THE_TRAINER)
+
+
+@pytest.mark.parametrize(
+    "model", [{"precision": "fp16"}, {"quantization": "4bit"}, {"device": "cuda"}], ids=str
+)
+def test_what_needs_a_gpu_is_refused_where_no_worker_has_one(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, model: dict[str, str]
+) -> None:
+    request = TextTrainRequest(GLUE_DEMO, settings={"model": model})
+    monkeypatch.setattr("app.device_check.has_gpu", lambda: False)
+    with pytest.raises(ConfigError, match=f"No worker has a GPU.\n--.*{next(iter(model))}"):
+        studio.texts.train(request)
+    monkeypatch.setattr("app.device_check.has_gpu", lambda: True)
+    assert studio.texts.train(request).state == "queued"

@@ -13,6 +13,7 @@ import pytest
 from app.studio import Studio
 from app.text_bases import PACKAGED
 from app.text_requests import TextTrainRequest
+from app.text_sets import GLUE_DEMO
 from app.views import Upload
 from trainer import train_glue, train_llm
 from trainer.data.instruct import DEMO_FILE

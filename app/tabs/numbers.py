@@ -1,4 +1,4 @@
-"""Numbers that a person types in a row."""
+"""Numbers that a person types in a row; a box that nobody has touched says None."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ MOST = 64
 Number = TypeVar("Number", int, float)
 
 
-def whole_numbers(label: str, text: str) -> tuple[int, ...]:
+def whole_numbers(label: str, text: str | None) -> tuple[int, ...]:
     """`0 1 2`, `0, 1, 2` or `0-3`."""
+    text = text or ""
     try:
         found = [number for part in text.replace(",", " ").split() for number in _span(part)]
     except ValueError:
@@ -21,16 +22,18 @@ def whole_numbers(label: str, text: str) -> tuple[int, ...]:
     return tuple(_not_too_many(label, found))
 
 
-def whole_number(label: str, text: str) -> int | None:
+def whole_number(label: str, text: str | None) -> int | None:
     """One whole number; None where nothing was typed."""
+    text = text or ""
     try:
         return int(text) if text.strip() else None
     except ValueError:
         raise ConfigError(say("numbers.one", label=label, text=text[:80])) from None
 
 
-def numbers(label: str, text: str) -> tuple[float, ...]:
+def numbers(label: str, text: str | None) -> tuple[float, ...]:
     """`0.5 1 1.5`."""
+    text = text or ""
     try:
         found = [float(part) for part in text.replace(",", " ").split()]
     except ValueError:

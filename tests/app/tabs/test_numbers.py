@@ -35,3 +35,8 @@ def test_what_is_no_whole_number_is_refused_by_name(typed: str) -> None:
 def test_a_huge_span_is_refused_without_being_made() -> None:
     with pytest.raises(ConfigError, match=str(MOST)):
         whole_numbers("Seeds", "0-999999999999")
+
+
+def test_a_box_that_nobody_touched_says_nothing() -> None:
+    assert (whole_numbers("Seeds", None), numbers("Rates", None)) == ((), ())
+    assert whole_number("Examples", None) is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from typing import Any
+
 import gradio as gr
 
 from app.jobs.records import Job, JobKind, JobState, Wish
@@ -84,30 +86,40 @@ def where(studio: Studio, job: Job) -> str:
     """`learning along your subject's directions · 230 of 1,000 steps · about 4 min left`."""
     if job.state is JobState.QUEUED:
         return say("job.waiting", since=moment(job.created_at))
-    count = say("job.count", step=f"{job.step:,}", total=f"{job.total_steps:,}")
-    parts = [count] if job.total_steps > 1 else []
     if job.state is JobState.RUNNING:
-        return " · ".join([_phase(studio, job), *parts, *_left(job)])
+        return " · ".join(_at_work(job, _progress(studio, job)))
+    parts = _count("job.count", job.step, job.total_steps)
     if job.ended_at and job.started_at:
         took = duration(job.ended_at - job.started_at)
         parts = [say("job.ended", at=moment(job.ended_at), took=took)]
     return " · ".join(parts)
 
 
-def _phase(studio: Studio, job: Job) -> str:
-    """What it is at, by its last word of progress."""
+def _at_work(job: Job, said: dict[str, Any]) -> list[str]:
+    """Phase, count and time left; after a training its scoring has a count of its own."""
+    phase = say(f"phase.{said.get('phase', 'other')}")
+    if said.get("apart"):
+        return [phase, *_count("job.count_apart", said["step"], said["total"]), *_time_left(job)]
+    finishing = job.eta_seconds is not None and job.step == job.total_steps
+    left = [say("job.finishing")] if finishing else _time_left(job)
+    return [phase, *_count("job.count", job.step, job.total_steps), *left]
+
+
+def _progress(studio: Studio, job: Job) -> dict[str, Any]:
+    """Its last word of progress in a phase that has a name; empty before the first."""
     recent = studio.events(max(0, studio.queue.last_seq() - RECENT), job.id)
-    said = [event.data.get("phase") for event in recent if event.kind == "progress"]
-    known = [phase for phase in said if phase in PHASES]
-    return say(f"phase.{known[-1]}" if known else "phase.other")
+    said = [event.data for event in recent if event.kind == "progress"]
+    known = [data for data in said if data.get("phase") in PHASES]
+    return known[-1] if known else {}
 
 
-def _left(job: Job) -> list[str]:
-    """Time left, once it can be known."""
+def _count(key: str, step: int, total: int) -> list[str]:
+    return [say(key, step=f"{step:,}", total=f"{total:,}")] if total > 1 else []
+
+
+def _time_left(job: Job) -> list[str]:
     if job.eta_seconds is None:
         return []
-    if job.step == job.total_steps:
-        return [say("job.finishing")]
     return [say("job.left", time=duration(job.eta_seconds))]
 
 

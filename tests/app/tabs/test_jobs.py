@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.jobs.records import Job, JobKind, JobState
+from app.jobs.records import Event, Job, JobKind, JobState
 from app.jobs.store import WorkerRow
 from app.studio import Studio
 from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, where
@@ -71,6 +71,16 @@ def test_what_loses_work_asks_first(studio: Studio) -> None:
 def test_a_running_job_says_how_far_and_how_long(studio: Studio) -> None:
     assert where(studio, JOB) == "getting ready · 230 of 1,000 steps · about 4 min left"
     assert where(studio, replace(JOB, step=1000)).endswith("finishing")
+
+
+def test_scoring_after_a_training_is_counted_apart(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"phase": "draw", "step": 12, "total": 58, "apart": True}
+    event = Event(1, "ab12", "progress", said, 0.0)
+    monkeypatch.setattr(studio, "events", lambda after, job_id: [event])
+    trained = replace(JOB, step=1000)
+    assert where(studio, trained) == "drawing · 12 of 58 · about 4 min left"
 
 
 def test_a_title_with_markup_is_text(studio: Studio) -> None:

@@ -67,7 +67,9 @@ def badge(state: JobState) -> Markup:
 def head(studio: Studio, job: Job) -> Markup:
     """Title, state, how far, how long still, what to say, and what can be done."""
     title = el("div", el("h3", job.title), badge(job.state), class_="title")
-    bar = progress(share(job), say("job.progress")) if job.state is JobState.RUNNING else None
+    bar = (
+        progress(share(studio, job), say("job.progress")) if job.state is JobState.RUNNING else None
+    )
     kind = "problem" if job.state in (JobState.FAILED, JobState.QUARANTINED) else "warning"
     message = note(job.message, kind) if job.message else None
     tools = el("div", *deeds(studio, job), class_="acts")
@@ -76,9 +78,13 @@ def head(studio: Studio, job: Job) -> Markup:
     )
 
 
-def share(job: Job) -> float | None:
-    """How much is done, from 0 to 1; None while nobody knows."""
-    return job.step / job.total_steps if job.total_steps else None
+def share(studio: Studio, job: Job) -> float | None:
+    """How much is done of what it is at, from 0 to 1; None while nobody knows."""
+    said = _progress(studio, job)
+    step, total = job.step, job.total_steps
+    if said.get("apart"):
+        step, total = said["step"], said["total"]
+    return step / total if total else None
 
 
 def where(studio: Studio, job: Job) -> str:

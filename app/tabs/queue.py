@@ -102,7 +102,7 @@ def _part(studio: Studio, name: str, jobs: Sequence[Job]) -> Markup:
 
 def _line(studio: Studio, job: Job) -> Markup:
     opener = button(job.title, "open", job=job.id, kind="link")
-    bar = progress(share(job), job.title) if job.state is JobState.RUNNING else None
+    bar = progress(share(studio, job), job.title) if job.state is JobState.RUNNING else None
     origin = say("queue.rerun_of", job=job.rerun_of) if job.rerun_of else None
     facts = [say(f"kind.{job.kind.value}"), where(studio, job), job.worker, origin]
     line = el("p", " · ".join(fact for fact in facts if fact), class_="where")
@@ -136,5 +136,5 @@ def _waiting(studio: Studio, count: int) -> Markup | None:
 
 def _chip(studio: Studio, job: Job) -> Markup:
     label = el("span", el("strong", job.title), el("span", where(studio, job)))
-    return el("button", label, progress(share(job), job.title), type="button", class_="chip",
+    return el("button", label, progress(share(studio, job), job.title), type="button", class_="chip",
               data_do="open", data_job=job.id)  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from app.jobs.records import Event, Job, JobKind, JobState
 from app.jobs.store import WorkerRow
 from app.studio import Studio
-from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, where
+from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, share, where
 from app.tabs.queue import queue_page, strip
 from trainer.files import write_json
 from trainer.run import Run
@@ -81,6 +81,7 @@ def test_scoring_after_a_training_is_counted_apart(
     monkeypatch.setattr(studio, "events", lambda after, job_id: [event])
     trained = replace(JOB, step=1000)
     assert where(studio, trained) == "drawing · 12 of 58 · about 4 min left"
+    assert share(studio, trained) == 12 / 58
 
 
 def test_a_title_with_markup_is_text(studio: Studio) -> None:

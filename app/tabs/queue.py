@@ -136,5 +136,5 @@ def _waiting(studio: Studio, count: int) -> Markup | None:
 
 def _chip(studio: Studio, job: Job) -> Markup:
     label = el("span", el("strong", job.title), el("span", where(studio, job)))
-    return el("button", label, progress(share(studio, job), job.title), type="button", class_="chip",
-              data_do="open", data_job=job.id)  # fmt: skip
+    bar = progress(share(studio, job), job.title)
+    return el("button", label, bar, type="button", class_="chip", data_do="open", data_job=job.id)

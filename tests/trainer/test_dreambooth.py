@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -153,9 +154,13 @@ def test_launch_comes_at_the_same_step_with_the_same_directions(
     ]
     assert launches[0]["step"] == launches[1]["step"] == LAUNCH
     mine, theirs = (launch["directions"] for launch in launches)
-    shared = [len({*mine[path]["index"]} & {*theirs[path]["index"]}) for path in theirs]
-    # Sums in another order round otherwise: a tie of two change rates may turn, no more.
-    assert sum(shared) >= 0.95 * sum(len(row["index"]) for row in theirs.values())
+    # Sums in another order round otherwise: a tie of two change rates may turn, no more. In layers
+    # that get next to no gradient (queries and keys of a short text) there is only rounding.
+    highest = {path: max(row["rate"]) for path, row in theirs.items()}
+    moved = [path for path, rate in highest.items() if rate > median(highest.values()) / 10]
+    assert len(moved) > 0.7 * len(theirs)
+    shared = sum(len({*mine[path]["index"]} & {*theirs[path]["index"]}) for path in moved)
+    assert shared >= 0.97 * sum(len(theirs[path]["index"]) for path in moved)
     assert losses(run) == pytest.approx(losses(straight), rel=1e-4)
 
 

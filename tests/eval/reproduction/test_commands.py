@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,9 @@ def unrolled(lines: Sequence[str]) -> Iterator[str]:
             yield from unrolled([line.replace(f"${loop[1]}", word) for line in body[:-1]])
 
 
+@cache
 def parsed(line: str) -> Any:
-    """What the command would be told; exits where it is none of ours."""
+    """What the command would be told; exits where it is none of ours. Parsers take their time."""
     python, *words = shlex.split(line)
     assert python == "python" and "$" not in line and "…" not in line
     if words[0] in SCRIPTS:

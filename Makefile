@@ -2,14 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint install base
+.PHONY: demo test test-all-but-page test-page test-slow lint install base
 
 demo: install
 	$(BIN)/python -m eval.demo
 
+# Side by side: both wait more than they work. Apart, for a browser's event loop is in the way.
 test: install lint
+	$(MAKE) -j2 test-all-but-page test-page
+
+test-all-but-page: install
 	$(BIN)/python -m pytest --ignore=tests/app/browser
-	$(BIN)/python -m pytest tests/app/browser  # apart: its event loop is in the way of others
+
+test-page: install
+	$(BIN)/python -m pytest tests/app/browser
 
 test-slow: install
 	$(BIN)/python -m pytest --slow -m slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -66,48 +66,45 @@ def badge(state: JobState) -> Markup:
 
 def head(studio: Studio, job: Job) -> Markup:
     """Title, state, how far, how long still, what to say, and what can be done."""
+    far = how_far(studio, job)
     title = el("div", el("h3", job.title), badge(job.state), class_="title")
-    bar = (
-        progress(share(studio, job), say("job.progress")) if job.state is JobState.RUNNING else None
-    )
+    bar = progress(far.share, say("job.progress")) if job.state is JobState.RUNNING else None
     kind = "problem" if job.state in (JobState.FAILED, JobState.QUARANTINED) else "warning"
     message = note(job.message, kind) if job.message else None
     tools = el("div", *deeds(studio, job), class_="acts")
-    return el(
-        "div", title, bar, el("p", where(studio, job), class_="where"), message, tools, class_="job"
-    )
+    return el("div", title, bar, el("p", far.words, class_="where"), message, tools, class_="job")
 
 
-def share(studio: Studio, job: Job) -> float | None:
-    """How much is done of what it is at, from 0 to 1; None while nobody knows."""
-    said = _progress(studio, job)
-    step, total = job.step, job.total_steps
-    if said.get("apart"):
-        step, total = said["step"], said["total"]
-    return step / total if total else None
+class HowFar(NamedTuple):
+    """How far a job is."""
+
+    words: str
+    """`learning along your subject's directions · 230 of 1,000 steps · about 4 min left`"""
+    share: float | None = None
+    """Of what it is at, from 0 to 1; None while nobody knows."""
 
 
-def where(studio: Studio, job: Job) -> str:
-    """`learning along your subject's directions · 230 of 1,000 steps · about 4 min left`."""
+def how_far(studio: Studio, job: Job) -> HowFar:
+    """Where a job stands, in words; of a running one, also how much is done."""
     if job.state is JobState.QUEUED:
-        return say("job.waiting", since=moment(job.created_at))
+        return HowFar(say("job.waiting", since=moment(job.created_at)))
     if job.state is JobState.RUNNING:
-        return " · ".join(_at_work(job, _progress(studio, job)))
-    parts = _count("job.count", job.step, job.total_steps)
+        return _at_work(job, _progress(studio, job))
     if job.ended_at and job.started_at:
         took = duration(job.ended_at - job.started_at)
-        parts = [say("job.ended", at=moment(job.ended_at), took=took)]
-    return " · ".join(parts)
+        return HowFar(say("job.ended", at=moment(job.ended_at), took=took))
+    return HowFar(" · ".join(_count("job.count", job.step, job.total_steps)))
 
 
-def _at_work(job: Job, said: dict[str, Any]) -> list[str]:
+def _at_work(job: Job, said: dict[str, Any]) -> HowFar:
     """Phase, count and time left; after a training its scoring has a count of its own."""
-    phase = say(f"phase.{said.get('phase', 'other')}")
+    count, step, total, left = "job.count", job.step, job.total_steps, _time_left(job)
     if said.get("apart"):
-        return [phase, *_count("job.count_apart", said["step"], said["total"]), *_time_left(job)]
-    finishing = job.eta_seconds is not None and job.step == job.total_steps
-    left = [say("job.finishing")] if finishing else _time_left(job)
-    return [phase, *_count("job.count", job.step, job.total_steps), *left]
+        count, step, total = "job.count_apart", said["step"], said["total"]
+    elif job.eta_seconds is not None and step == total:
+        left = [say("job.finishing")]
+    words = [say(f"phase.{said.get('phase', 'other')}"), *_count(count, step, total), *left]
+    return HowFar(" · ".join(words), step / total if total else None)
 
 
 def _progress(studio: Studio, job: Job) -> dict[str, Any]:

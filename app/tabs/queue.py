@@ -12,7 +12,7 @@ from app.jobs.records import Job, JobState
 from app.studio import Studio
 from app.tabs.desk import QUIET, Desk, or_why, panel, said, when
 from app.tabs.figures import progress
-from app.tabs.jobs import badge, deeds, perform, share, where
+from app.tabs.jobs import badge, deeds, how_far, perform
 from app.tabs.markup import Markup, button, el, empty, join, note
 from app.tabs.words import say
 from trainer.errors import ConfigError
@@ -102,9 +102,10 @@ def _part(studio: Studio, name: str, jobs: Sequence[Job]) -> Markup:
 
 def _line(studio: Studio, job: Job) -> Markup:
     opener = button(job.title, "open", job=job.id, kind="link")
-    bar = progress(share(studio, job), job.title) if job.state is JobState.RUNNING else None
+    far = how_far(studio, job)
+    bar = progress(far.share, job.title) if job.state is JobState.RUNNING else None
     origin = say("queue.rerun_of", job=job.rerun_of) if job.rerun_of else None
-    facts = [say(f"kind.{job.kind.value}"), where(studio, job), job.worker, origin]
+    facts = [say(f"kind.{job.kind.value}"), far.words, job.worker, origin]
     line = el("p", " · ".join(fact for fact in facts if fact), class_="where")
     message = note(job.message, "warning") if job.message else None
     tools = [*deeds(studio, job), button(say("queue.change"), "change", job=job.id, opens=FORM)]
@@ -135,6 +136,7 @@ def _waiting(studio: Studio, count: int) -> Markup | None:
 
 
 def _chip(studio: Studio, job: Job) -> Markup:
-    label = el("span", el("strong", job.title), el("span", where(studio, job)))
-    bar = progress(share(studio, job), job.title)
+    far = how_far(studio, job)
+    label = el("span", el("strong", job.title), el("span", far.words))
+    bar = progress(far.share, job.title)
     return el("button", label, bar, type="button", class_="chip", data_do="open", data_job=job.id)

@@ -10,7 +10,7 @@ import pytest
 from app.jobs.records import Event, Job, JobKind, JobState
 from app.jobs.store import WorkerRow
 from app.studio import Studio
-from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, share, where
+from app.tabs.jobs import DEEDS, TO_TAB, deeds, head, how_far
 from app.tabs.queue import queue_page, strip
 from trainer.files import write_json
 from trainer.run import Run
@@ -69,8 +69,8 @@ def test_what_loses_work_asks_first(studio: Studio) -> None:
 
 
 def test_a_running_job_says_how_far_and_how_long(studio: Studio) -> None:
-    assert where(studio, JOB) == "getting ready · 230 of 1,000 steps · about 4 min left"
-    assert where(studio, replace(JOB, step=1000)).endswith("finishing")
+    assert how_far(studio, JOB).words == "getting ready · 230 of 1,000 steps · about 4 min left"
+    assert how_far(studio, replace(JOB, step=1000)).words.endswith("finishing")
 
 
 def test_scoring_after_a_training_is_counted_apart(
@@ -80,8 +80,8 @@ def test_scoring_after_a_training_is_counted_apart(
     event = Event(1, "ab12", "progress", said, 0.0)
     monkeypatch.setattr(studio, "events", lambda after, job_id: [event])
     trained = replace(JOB, step=1000)
-    assert where(studio, trained) == "drawing · 12 of 58 · about 4 min left"
-    assert share(studio, trained) == 12 / 58
+    assert how_far(studio, trained).words == "drawing · 12 of 58 · about 4 min left"
+    assert how_far(studio, trained).share == 12 / 58
 
 
 def test_a_title_with_markup_is_text(studio: Studio) -> None:

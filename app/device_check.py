@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TypeVar
+
 from app.gpus import has_gpu
 from app.jobs.engine import Queue
-from trainer.config import DreamBoothConfig, device_faults
+from trainer.config import DreamBoothConfig
 from trainer.errors import ConfigError
-from trainer.text_config import TextConfig, TextModelConfig
+from trainer.text_config import TextConfig
+
+AnyConfig = TypeVar("AnyConfig", DreamBoothConfig, TextConfig)
 
 
-def check_device(config: DreamBoothConfig | TextConfig, queue: Queue) -> None:
+def check_device(config: AnyConfig, queue: Queue) -> None:
     """ConfigError where it could only fail: what it asks for needs a GPU, and there is none."""
-    model, optim = config.model, config.optim
     if _may_have_gpu(queue):
         return
-    faults = device_faults("cpu", model.precision, optim.optimizer, optim.learning_rate)
-    if isinstance(model, TextModelConfig) and model.quantization != "none":
-        faults.append(f"--model.quantization {model.quantization} needs a GPU; use none.")
-    if model.device == "cuda":
+    faults: list[str] = []
+    try:
+        _on_cpu(config).validate()
+    except ConfigError as error:
+        faults.append(str(error))
+    if config.model.device == "cuda":
         faults.append("--model.device cuda does not run here; use auto or cpu.")
     if faults:
         raise ConfigError("\n".join(["No worker has a GPU.", *faults]))
+
+
+def _on_cpu(config: AnyConfig) -> AnyConfig:
+    return replace(config, model=replace(config.model, device="cpu"))
 
 
 def _may_have_gpu(queue: Queue) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from app.gpus import has_gpu
+from app.gpus import runs_on_gpu
 from app.past_runs import estimate_from, past_runs
 from app.scoring_time import scoring_time, with_scoring
 from app.views import Estimate
@@ -86,4 +86,4 @@ def estimate_by(kind: Kind, steps: int, work: float) -> Estimate:
 def _row(config: DreamBoothConfig) -> Kind:
     if config.base == EMBEDDED_BASE:
         return _EMBEDDED
-    return _SDXL_GPU if config.model.device != "cpu" and has_gpu() else _SDXL_CPU
+    return _SDXL_GPU if runs_on_gpu(config.model.device) else _SDXL_CPU

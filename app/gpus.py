@@ -30,6 +30,11 @@ def has_gpu() -> bool:
     return bool(gpus())
 
 
+def runs_on_gpu(device: str) -> bool:
+    """Whether a training with this `--model.device` runs on a GPU of this machine."""
+    return device != "cpu" and has_gpu()
+
+
 def _gpu(line: str) -> GpuView:
     name, used, total = (part.strip() for part in line.rsplit(",", 2))
     return GpuView(name, _gib(used), _gib(total))

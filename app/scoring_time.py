@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from statistics import median
 
-from app.gpus import has_gpu
+from app.gpus import runs_on_gpu
 from app.past_runs import RECENT, Folder, finished_runs
 from app.requests import ScoreRequest
 from app.runs import read_json
@@ -142,7 +142,7 @@ def _sampling_steps(config: DreamBoothConfig) -> int:
 def _row(config: DreamBoothConfig) -> _Row:
     if config.base == EMBEDDED_BASE:
         return _EMBEDDED
-    return _SDXL_GPU if config.model.device != "cpu" and has_gpu() else _SDXL_CPU
+    return _SDXL_GPU if runs_on_gpu(config.model.device) else _SDXL_CPU
 
 
 def _rounded(seconds: float) -> str:

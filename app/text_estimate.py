@@ -6,7 +6,7 @@ import dataclasses
 from functools import partial
 
 from app.estimate import Kind, estimate_by
-from app.gpus import has_gpu
+from app.gpus import runs_on_gpu
 from app.past_runs import estimate_from, past_runs
 from app.scoring_time import ScoringTime, text_scoring_time, with_scoring
 from app.text_bases import PACKAGED
@@ -101,5 +101,4 @@ def _kind(config: TextConfig) -> tuple[object, ...]:
 def _row(config: TextConfig, view: TextSetView) -> Kind:
     if config.base in PACKAGED:
         return _MINILM if view.recipe == "glue" else _SMOLLM2
-    on_gpu = config.model.device != "cpu" and has_gpu()
-    return (_GPU if on_gpu else _CPU)[view.recipe]
+    return (_GPU if runs_on_gpu(config.model.device) else _CPU)[view.recipe]

@@ -23,7 +23,7 @@ from trainer.config_file import from_json
 from trainer.data.instruct import DEMO_FILE, Style, read_items, require_learnable
 from trainer.errors import ConfigError, DataError
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
-from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset
+from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset, paper_llms
 
 TextConfig = GlueConfig | LLMConfig
 OURS = ("base", "data", "task", "run", "workspace", "instead")
@@ -65,8 +65,7 @@ def config_of(
 
 def _bundled_for(base: str) -> str | None:
     """The bundled items, by name where the base is the paper's: its presets take none unasked."""
-    own = [base_of("llm", name) for name in PRESETS["llm"] if name != "demo"]
-    return str(DEMO_FILE) if base in own else None
+    return str(DEMO_FILE) if base in paper_llms() else None
 
 
 def _require_learnable(config: LLMConfig, view: TextSetView) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.launched import launches_none
 from trainer.adapters.attach import find_targets
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ArtifactError, ConfigError
@@ -53,10 +54,7 @@ def _on_photos(run: Run) -> ComparedRun:
 def _on_text(run: TextRun) -> ComparedRun:
     config = run.read_config()
     if config.instead is not None:
-        raise ArtifactError(
-            f"{run.path.resolve().name}: method {config.method} launches no directions; compare "
-            "runs of lora-dash, lora-init or lora-tsd."
-        )
+        raise ArtifactError(f"{run.path.resolve().name}: {launches_none(config.method)}")
     run.require_finished()
 
     def linears(adapter: AdapterConfig) -> dict[str, Any]:

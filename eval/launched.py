@@ -5,13 +5,17 @@ from __future__ import annotations
 from trainer.adapters.config import AdapterConfig
 
 
+def launches_none(method: str) -> str:
+    """What is said of a method without any."""
+    return (
+        f"method {method} launches no directions; compare runs of lora-dash, lora-init or lora-tsd."
+    )
+
+
 def why_no_directions(adapter: AdapterConfig) -> str | None:
     """Why runs of such an adapter have none to compare; None where they do."""
     if not adapter.chosen:
-        return (
-            f"method {adapter.method} launches no directions; compare runs of lora-dash, lora-init "
-            "or lora-tsd."
-        )
+        return launches_none(adapter.method)
     if adapter.direction != "tsd":
         return (
             f"its directions are '{adapter.direction}', chosen without looking at the subject; "

@@ -7,7 +7,6 @@ with the loss on the answers alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 from trainer.data.instruct import DEMO_FILE, read_items, require_learnable
 from trainer.errors import ConfigError
@@ -17,7 +16,7 @@ from trainer.text.finished import load_base
 from trainer.text.task import AnswerLoss
 from trainer.text.training import Material, resume_text, train_text
 from trainer.text_config import LLMConfig
-from trainer.text_presets import LLMPreset, llm_preset
+from trainer.text_presets import paper_llms
 from trainer.text_run import TextRun
 
 
@@ -44,8 +43,7 @@ def _require_data(config: LLMConfig) -> None:
     Those of the demo with another base say texts, and a number of steps.
     """
     of_the_demo = config.style == "texts" and config.optim.steps is not None
-    of_the_paper = {llm_preset(name).base for name in get_args(LLMPreset) if name != "demo"}
-    if config.data is None and config.base in of_the_paper and not of_the_demo:
+    if config.data is None and config.base in paper_llms() and not of_the_demo:
         raise ConfigError(
             f"The presets for {config.base} train on the paper's 170,000 instructions, which do "
             "not come along: give them with --data, as in --data commonsense_170k.json "

@@ -9,7 +9,7 @@ answer; ours the answer alone.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ConfigError
@@ -103,6 +103,11 @@ def glue_preset(name: GluePreset, task: str | None = None) -> GlueConfig:
             weight_decay=0.01,
         ),
     )
+
+
+def paper_llms() -> set[str]:
+    """The bases of the presets that are the paper's."""
+    return {llm_preset(name).base for name in get_args(LLMPreset) if name != "demo"}
 
 
 def llm_preset(name: LLMPreset) -> LLMConfig:

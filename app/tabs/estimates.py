@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from app.tabs.amounts import duration
 from app.tabs.desk import QUIET
@@ -16,9 +17,19 @@ from trainer.errors import UserError
 
 
 def wire_estimate(
-    components: Sequence[Any], ask: Callable[[Sequence[Any]], Estimate], shown: gr.HTML, first: str
-) -> None:
-    """Show what `ask` says of the components' values; `first` where the first of them is empty."""
+    components: Sequence[Any],
+    ask: Callable[[Sequence[Any]], Estimate],
+    shown: gr.HTML,
+    first: str,
+    more: Sequence[Any] = (),
+    after: Dependency | None = None,
+) -> Dependency:
+    """Show what `ask` says of the components' values, and of `more`; `first` where the first of
+    them is empty. `after`: what follows the changes of `more`.
+
+    Whatever else follows these components belongs behind the returned event: where two listeners
+    wait for the last of the same changes, Gradio has them call each other for ever.
+    """
 
     def estimate(*values: Any) -> Markup:
         if not values[0]:
@@ -28,8 +39,11 @@ def wire_estimate(
         except UserError as error:
             return note(error, "warning")
 
-    changed = [part.change for part in components]
-    gr.on(changed, estimate, list(components), shown, trigger_mode="always_last", **QUIET)
+    changed, inputs = [part.change for part in components], [*components, *more]
+    if after is not None:
+        after.then(estimate, inputs, shown, **QUIET)
+    event: Dependency = gr.on(changed, estimate, inputs, shown, trigger_mode="always_last", **QUIET)
+    return event
 
 
 def estimate_words(estimate: Estimate) -> Markup:

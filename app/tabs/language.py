@@ -38,20 +38,20 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         with asking():
             form = build_form(desk, tab)
             estimate = gr.HTML(padding=False)
+            changed = wire_estimate(form.components, take_time, estimate, say("language.no_data"))
             start = gr.Button(say("language.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-            build_command(form.components, command_line)
-            changed = build_sets(desk, tab)
+            build_command(form.components, command_line, changed)
+            made = build_sets(desk, tab)
         with showing():
             nothing = empty(say("language.empty"), say("language.empty_next"))
             done = watch_job(
                 desk, JobKind.TEXT_TRAIN, lambda job: text_body(desk.studio, job), nothing
             )
-    changed.change(lambda made: refreshed(form.data_choices(), made), changed, form.data, **QUIET)
+    made.change(lambda new: refreshed(form.data_choices(), new), made, form.data, **QUIET)
     build_scores(desk, tab, done)
-    build_methods(desk, tab, form)
+    build_methods(desk, tab, form, changed)
     _wire(desk, form, start, problem)
-    wire_estimate(form.components, take_time, estimate, say("language.no_data"))
 
 
 def _wire(desk: Desk, form: TextForm, start: gr.Button, problem: gr.HTML) -> None:

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from app.jobs.records import JobKind
 from app.studio import Studio
@@ -27,8 +28,9 @@ FIRST = ["lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-re
 SECONDS = 3
 
 
-def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
-    """A part of the tab: it takes texts, base and Advanced of the form above."""
+def build_methods(desk: Desk, tab: gr.Tab, form: TextForm, changed: Dependency) -> None:
+    """A part of the tab: it takes texts, base and Advanced of the form above, of whose changes
+    `changed` tells."""
     studio = desk.studio
     lead = [el("h2", say("methods.title")), el("p", say("language.methods_lead"), class_="aside")]
     gr.HTML(join(lead), padding=False, elem_classes="part")
@@ -67,7 +69,7 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
         asked, of_form = values[: len(fields)], values[len(fields) :]
         return studio.texts.estimate_methods(_request(asked, form, of_form))
 
-    wire_estimate([*fields, *form.components], take_time, estimate, say("language.no_methods"))
+    wire_estimate(fields, take_time, estimate, say("language.no_methods"), form.components, changed)
     outputs = [chosen, shown, seen]
     when(start.click, compare, [*fields, *form.components], [*desk.place, *outputs], problem)
     when(shown.click, remove, [chosen], outputs, shown_problem)

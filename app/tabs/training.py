@@ -70,15 +70,15 @@ def build(desk: Desk, tab: gr.Tab) -> None:
         with asking():
             form = Form()
             estimate = gr.HTML(padding=False)
+            changed = wire_estimate(form.components, take_time, estimate, say("train.no_subject"))
             start = gr.Button(say("train.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
-            build_command(form.components, command_line)
+            build_command(form.components, command_line, changed)
         with showing():
             nothing = empty(say("train.empty"), say("train.empty_next"))
             watch_job(desk, JobKind.TRAIN, lambda job: training_body(desk.studio, job), nothing)
     build_methods(desk, tab, form.components, form.request)
     _wire(desk, tab, form, start, problem)
-    wire_estimate(form.components, take_time, estimate, say("train.no_subject"))
 
 
 def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTML) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Request, expect
 
 from app.jobs.engine import Queue
 from app.jobs.records import JobKind
@@ -49,6 +50,23 @@ def test_a_photo_that_is_tapped_is_shown_closely_where_the_person_looks(person: 
     person.keep_subject("cat", "Pocket cat")
     person.page.locator(".photos .opener").nth(3).click()
     _expect_ready(person.page.get_by_role("textbox", name="Caption"))
+
+
+def test_a_page_at_rest_asks_for_nothing_but_its_timers_do(person: Any) -> None:
+    """The fastest ticks once a second; listeners that set each other off would never stop."""
+    calls: Counter[int] = Counter()
+    person.visit("?tab=train")
+    expect(person.page.locator(".estimate, .note").locator("visible=true").first).to_be_visible()
+    person.page.wait_for_timeout(5000)
+    person.page.on("request", lambda request: calls.update(_handler(request)))
+    person.page.wait_for_timeout(6000)
+    assert calls and max(calls.values()) <= 6
+
+
+def _handler(request: Request) -> list[int]:
+    """Which of the page's handlers a request calls."""
+    called = request.method == "POST" and "fn_index" in (request.post_data or "")
+    return [request.post_data_json["fn_index"]] if called else []
 
 
 def test_the_command_follows_the_form(person: Any) -> None:

@@ -145,7 +145,7 @@ def compared(task: str, methods: str, base: str = "minilm") -> str:
     """A comparison of ours on a task of GLUE."""
     return (
         f"python -m eval.compare_methods --task {task} --base {base} --data glue/ --methods "
-        f"{methods} --seeds 0 1 2 --steps 300 --batch-size 32"
+        f"{methods} --seeds 0 1 2 --steps 300 --batch-size 32 --precision bf16"
     )
 
 
@@ -154,5 +154,5 @@ def compared_on_questions(folder: str, base: str = "smollm2") -> str:
     return (
         f"python -m eval.compare_methods --task commonsense --base {base} --data "
         f"commonsense/{folder} --examples 1000 --test-items 500 --generated-items 100 "
-        f"--steps 63 --batch-size 16 --methods {OUR_METHODS} --seeds 0 1 2"
+        f"--steps 63 --batch-size 16 --precision bf16 --methods {OUR_METHODS} --seeds 0 1 2"
     )

@@ -215,6 +215,13 @@ def test_every_method_has_two_rates_unless_told() -> None:
     assert ComparisonConfig(rates=(1.0,)).rates_of("full") == (1.0,)
 
 
+def test_cells_and_trials_have_the_precision_asked_for_or_the_recipes() -> None:
+    asked = ComparisonConfig(precision="bf16")
+    assert asked.cell("lora", 1e-3, 0).model.precision == "bf16"
+    assert asked.trial("lora", 1e-3, 10).model.precision == "bf16"
+    assert ComparisonConfig().recipe().model.precision == "auto"
+
+
 def test_every_fault_is_named_at_once() -> None:
     config = ComparisonConfig(
         methods=("lora", "lara", "dora:top", "lora-dash:up"), seeds=(), steps=2

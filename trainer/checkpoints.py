@@ -14,7 +14,6 @@ order of examples are functions of (seed, step), so no random state has to be ke
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from trainer.checkpoint_folders import (
     step_of,
 )
 from trainer.errors import ArtifactError, ResumeError
-from trainer.files import sha256_of, whole_file, write_json
+from trainer.files import sha256_of, whole_file, whole_folder, write_json
 from trainer.loop import Trained
 
 ADAPTER, HEAD, OPTIMIZER, STATE = (
@@ -75,15 +74,8 @@ class Checkpoint:
 def write_checkpoint(folder: Path, step: int, trained: Trained, keep: int = 2) -> Path:
     """Write the checkpoint of `step` steps done, then delete all but the newest `keep`."""
     path = checkpoint_folder(folder, step)
-    temporary = folder / f".{path.name}.{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    with whole_folder(path) as temporary:
         _write_files(temporary, step, trained)
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     _delete_old(folder, keep)
     return path
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.files import sha256_of, whole_file, write_json
+from trainer.files import sha256_of, whole_file, whole_folder, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -26,6 +26,20 @@ def test_nothing_is_there_before_the_write_is_done(tmp_path: Path) -> None:
         temporary.write_bytes(b"whole")
         assert not path.exists()
     assert path.read_bytes() == b"whole"
+
+
+def test_a_folder_takes_the_place_of_the_old_one_only_when_it_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model"
+    for name in ("old", "new"):
+        with whole_folder(path) as temporary:
+            (temporary / "deeper").mkdir()
+            (temporary / "deeper" / name).write_text("whole")
+    with pytest.raises(RuntimeError), whole_folder(path) as temporary:
+        (temporary / "half").touch()
+        assert path.is_dir()
+        raise RuntimeError
+    assert [file.name for file in path.rglob("*")] == ["deeper", "new"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_digest_is_sha256(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ metrics.jsonl             one row a step and an event, with an attempt column
 checkpoints/              the newest, each complete; manifest with sha256 last
 native.safetensors        what was trained, with all its state, fp32
 head.safetensors          a classifier's head, which is trained whole
-adapter/                  the same in PEFT's format
+adapter/                  the same in PEFT's format, where PEFT has the method; or
+model/                    of full fine-tuning and BitFit: all of the model, as transformers keeps it
 scores.json               the scorer's answer, and
 predictions.jsonl         what was answered, row by row
 """
@@ -14,11 +15,14 @@ predictions.jsonl         what was answered, row by row
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from trainer.config_file import from_json
 from trainer.errors import ArtifactError
 from trainer.run import RunFolder
 from trainer.text_config import GlueConfig, LLMConfig
+
+Library = Literal["peft", "transformers"]
 
 
 class TextRun(RunFolder):
@@ -31,6 +35,30 @@ class TextRun(RunFolder):
     @property
     def adapter(self) -> Path:
         return self.path / "adapter"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    def library(self) -> Library | None:
+        """Which one loads what was trained; None where neither has the method."""
+        if self.adapter.is_dir():
+            return "peft"
+        return "transformers" if self.model.is_dir() else None
+
+    def how_to_load(self) -> str:
+        """The Python that opens what was trained."""
+        match self.library():
+            case "peft":
+                return f'PeftModel.from_pretrained(base, "{self.adapter}")'
+            case "transformers":
+                kind = "SequenceClassification" if self.head.exists() else "CausalLM"
+                return f'AutoModelFor{kind}.from_pretrained("{self.model}")'
+            case None:
+                return (
+                    f'trainer.text.finished.open_text_run(Path("{self.path}")): neither PEFT nor '
+                    f"transformers has {self.read_config().method}"
+                )
 
     @property
     def predictions(self) -> Path:

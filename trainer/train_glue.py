@@ -47,7 +47,10 @@ SCRIPT = TrainingScript(
     welcome="No flags given, so this is --preset demo: a small sentence encoder learns to tell "
     "praise from blame, in minutes. A task of GLUE: --task sst2 --data FOLDER. All flags: --help.",
     describe=_describe,
-    next_steps=lambda run: {"Score it": f"python -m eval.score_glue {run}"},
+    next_steps=lambda run: {
+        "Score it": f"python -m eval.score_glue {run}",
+        "Load it": TextRun(run).how_to_load(),
+    },
 )
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ SCRIPT = TrainingScript(
     welcome="No flags given, so this is --preset demo: a small language model learns to answer the "
     "questions that come along, in minutes. Your own: --data FILE.json. All flags: --help.",
     describe=_describe,
-    next_steps=lambda run: {"Score it": f"python -m eval.score_commonsense {run}"},
+    next_steps=lambda run: {
+        "Score it": f"python -m eval.score_commonsense {run}",
+        "Load it": TextRun(run).how_to_load(),
+    },
 )
 
 if __name__ == "__main__":

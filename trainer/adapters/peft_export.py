@@ -9,18 +9,21 @@ What was trained whole beside the adapter, a classifier, is in the file by its o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from safetensors.torch import save_file
 from torch import Tensor
 
 from trainer.adapters.attach import Adapter
 from trainer.adapters.export import export_factors
-from trainer.files import whole_file, write_json
+from trainer.files import whole_folder
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+"""What PEFT writes before the name that a tensor has in the model."""
 TaskType = Literal["CAUSAL_LM", "SEQ_CLS"]
 
 
@@ -35,29 +38,47 @@ def write_peft(
     """Write `adapter`, at its present strength, into `folder`; the rank, the same in every linear.
 
     `base`: hub id or folder of the model it belongs to, for the reader's benefit. `head`: tensors
-    by their names in that model. The config is written last: with it the folder is whole.
+    by their names in that model.
     """
-    factors, head = export_factors(adapter), head or {}
+    factors = export_factors(adapter)
     rank = next(iter(factors.values()))[1].shape[0]
     tensors = {}
     for path, (up, down) in factors.items():
-        tensors[f"base_model.model.{path}.lora_A.weight"] = down.contiguous()
-        tensors[f"base_model.model.{path}.lora_B.weight"] = up.contiguous()
-    for name, tensor in head.items():
-        tensors[f"base_model.model.{name}"] = tensor.detach().cpu().contiguous()
-    with whole_file(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, {"format": "pt"})
+        tensors[f"{PREFIX}{path}.lora_A.weight"] = down
+        tensors[f"{PREFIX}{path}.lora_B.weight"] = up
     config = {
         "peft_type": "LORA",
-        "task_type": task_type,
-        "base_model_name_or_path": base,
         "r": rank,
         "lora_alpha": rank,
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": list(factors),
-        "modules_to_save": sorted({name.rpartition(".")[0] for name in head}) or None,
+    }
+    write_peft_folder(folder, tensors, config, base=base, task_type=task_type, head=head)
+    return rank
+
+
+def write_peft_folder(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    *,
+    base: str,
+    task_type: TaskType,
+    head: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write what PEFT calls `tensors` and `config`; the folder is there whole or not at all."""
+    head = head or {}
+    told = {
+        **config,
+        "task_type": task_type,
+        "base_model_name_or_path": base,
         "inference_mode": True,
     }
-    write_json(folder / CONFIG, config)
-    return rank
+    if head:
+        told["modules_to_save"] = sorted({name.rpartition(".")[0] for name in head})
+    named = {**tensors, **{f"{PREFIX}{name}": tensor for name, tensor in head.items()}}
+    written = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
+    with whole_folder(folder) as temporary:
+        save_file(written, temporary / WEIGHTS, {"format": "pt"})
+        (temporary / CONFIG).write_text(json.dumps(told, indent=2) + "\n", "utf-8")

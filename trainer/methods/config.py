@@ -20,3 +20,6 @@ from typing import Literal
 Instead = Literal[
     "full", "bitfit", "ssl", "ssb", "spectral", "peft-lora", "dora", "pissa", "ia3", "prefix"
 ]
+
+WHOLE: tuple[Instead, ...] = ("full", "bitfit")
+"""Those that train the base's own weights: what they leave is a model, and no adapter."""

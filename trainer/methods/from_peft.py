@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import torch
-from peft import IA3Config, LoraConfig, PeftConfig, inject_adapter_in_model
+from peft import (
+    IA3Config,
+    LoraConfig,
+    PeftConfig,
+    get_peft_model_state_dict,
+    inject_adapter_in_model,
+)
 from peft.tuners.tuners_utils import cast_adapter_dtype
 from peft.utils import TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.adapters.attach import find_targets
 from trainer.adapters.config import AdapterConfig
+from trainer.adapters.peft_export import PREFIX
 from trainer.errors import ConfigError
 from trainer.methods.config import Instead
 from trainer.methods.placed import Placement
@@ -34,7 +41,17 @@ def place_peft(
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(learns.get(name, parameter.requires_grad))
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad and n not in head}
-    return Placement(trained, decays=instead != "ia3")
+    start = {} if instead != "pissa" else saved_by_peft(model)
+    start = {name: tensor.clone() for name, tensor in start.items()}
+    return Placement(trained, decays=instead != "ia3", peft=method, start=start)
+
+
+def saved_by_peft(model: nn.Module) -> dict[str, Tensor]:
+    """The adapter as it stands, by the names of PEFT's files."""
+    tensors: dict[str, Tensor] = get_peft_model_state_dict(
+        model, adapter_name=NAME, save_embedding_layers=False
+    )
+    return {f"{PREFIX}{name}": tensor for name, tensor in tensors.items()}
 
 
 def _lora(model: nn.Module, config: AdapterConfig, instead: Instead) -> PeftConfig:

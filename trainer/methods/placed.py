@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
+from peft import PeftConfig
 from torch import Tensor, nn
 
 from trainer.adapters.config import AdapterConfig
@@ -28,6 +29,10 @@ class Placement:
     """What else decides the output and is not of the base."""
     decays: bool = True
     """Whether weight decay makes sense; not for factors whose rest is 1."""
+    peft: PeftConfig | None = None
+    """What PEFT calls it; None where PEFT has no such method."""
+    start: Mapping[str, Tensor] = field(default_factory=dict)
+    """By name in PEFT's files: what was taken out of the base's weights at the start (PiSSA)."""
 
 
 class PlacedMethod:

@@ -24,10 +24,12 @@ class Prefix:
     """Virtual tokens in front of whatever the model reads."""
 
     def __init__(self, model: nn.Module, seed: int) -> None:
-        task: Any = PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=VIRTUAL_TOKENS)
+        self.config: Any = PrefixTuningConfig(
+            task_type="CAUSAL_LM", num_virtual_tokens=VIRTUAL_TOKENS
+        )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self._peft: PeftModelForCausalLM = get_peft_model(model, task)
+            self._peft: PeftModelForCausalLM = get_peft_model(model, self.config)
         self.weight: nn.Parameter = self._peft.prompt_encoder["default"].embedding.weight
 
     def __call__(
@@ -57,4 +59,4 @@ def place_prefix(model: nn.Module, config: AdapterConfig) -> Placement:
         )
     prefix = Prefix(model, config.seed)
     model.register_forward_pre_hook(prefix, with_kwargs=True)
-    return Placement({"prefix.weight": prefix.weight})
+    return Placement({"prefix.weight": prefix.weight}, peft=prefix.config)

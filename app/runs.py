@@ -20,7 +20,7 @@ from trainer.files import whole_file
 from trainer.run import Run
 from trainer.text_run import TextRun
 
-Export = Literal["diffusers", "kohya", "peft", "bundle"]
+Export = Literal["diffusers", "kohya", "peft", "transformers", "bundle"]
 
 
 class Runs:
@@ -70,37 +70,25 @@ class Runs:
         return known[path]
 
     def export(self, name: str, what: Export) -> Path:
-        """The file to hand on: an adapter (of texts, PEFT's folder as a zip), or a zip of all but
-        checkpoints and photos."""
+        """The file to hand on: an adapter (of texts, a zip of the folder that PEFT or transformers
+        loads), or a zip of all but checkpoints and photos."""
         run = self.open(name)
         if not run.native.exists():
             raise ArtifactError(f"The run {name} has no adapter yet: let it finish first.")
-        if what == "bundle":
-            return self._bundle(run)
-        if what == "peft":
-            return self._peft(run)
-        adapter = run.adapter if what == "diffusers" else run.adapter_kohya
-        if not adapter.is_file():
-            raise ArtifactError(f"The run {name} is not on photos: take it away as peft or bundle.")
-        return adapter
+        possible = _exports(run)
+        if what not in possible:
+            ways = " or ".join(possible)
+            raise ArtifactError(f"The run {name} has nothing for {what}: take it away as {ways}.")
+        path = possible[what]
+        if path.is_file():
+            return path
+        title = name if what == "bundle" else f"{name}-{what}"
+        return self._zip(path, title, (run.checkpoints, run.photos, run.held_out))
 
     def delete(self, name: str) -> None:
         shutil.rmtree(self.open(name).path)
 
-    def _bundle(self, run: Run) -> Path:
-        kept_back = (run.checkpoints, run.photos, run.held_out)
-        return self._zip(run.path, run.path.name, kept_back)
-
-    def _peft(self, run: Run) -> Path:
-        folder = TextRun(run.path).adapter
-        if not folder.is_dir():
-            raise ArtifactError(
-                f"The run {run.path.name} has no adapter in PEFT's format: only those on texts, of "
-                "the adapter's own methods, have one. Take it away as a bundle."
-            )
-        return self._zip(folder, f"{run.path.name}-peft")
-
-    def _zip(self, folder: Path, name: str, kept_back: Sequence[Path] = ()) -> Path:
+    def _zip(self, folder: Path, name: str, kept_back: Sequence[Path]) -> Path:
         """All files below a folder but those kept back, as one folder of that name."""
         path = self._workspace.cache / "exports" / f"{name}.zip"
         with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as bundle:
@@ -108,6 +96,19 @@ class Runs:
                 if file.is_file() and not any(file.is_relative_to(kept) for kept in kept_back):
                     bundle.write(file, Path(name) / file.relative_to(folder))
         return path
+
+
+def _exports(run: Run) -> dict[Export, Path]:
+    """What a finished run can be taken away as, and what of it that is."""
+    text = TextRun(run.path)
+    known: dict[Export, Path] = {
+        "diffusers": run.adapter,
+        "kohya": run.adapter_kohya,
+        "peft": text.adapter,
+        "transformers": text.model,
+        "bundle": run.path,
+    }
+    return {what: path for what, path in known.items() if path.exists()}
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

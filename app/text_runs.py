@@ -12,7 +12,7 @@ from app.runs import read_json
 from app.workspace import Workspace
 from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.errors import ArtifactError, UserError
-from trainer.text_run import TextRun
+from trainer.text_run import Library, TextRun
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class TextRunView:
     """Steps of the kept checkpoints."""
     scores: dict[str, Any] | None
     """What scores.json holds, once scored."""
+    library: Library | None
+    """Which one loads what was trained, and so what there is to export beside the bundle; None
+    before the end, and where neither has the method."""
 
 
 class TextRuns:
@@ -92,6 +95,7 @@ def _view(run: TextRun) -> TextRunView:
         finished_at=run.status_file.stat().st_mtime if status else None,
         checkpoints=[step_of(folder) for folder in checkpoint_folders(run.checkpoints)],
         scores=read_json(run.scores),
+        library=run.library(),
     )
 
 

@@ -123,7 +123,8 @@ def run_picture(studio: StudioNeeded, name: str, path: str) -> FileResponse:
 
 @router.get("/runs/{name}/export/{what}", response_class=FileResponse)
 def export(studio: StudioNeeded, name: str, what: Export) -> FileResponse:
-    """diffusers: for load_lora_weights. kohya: for ComfyUI and A1111. bundle: a zip of the run."""
+    """diffusers: for load_lora_weights. kohya: for ComfyUI and A1111. peft, transformers: a zip of
+    the folder that they load. bundle: a zip of the run."""
     return sent(studio.export(name, what), download=True)
 
 

@@ -163,8 +163,10 @@ def _short(text: str) -> str:
 
 
 def file_links(studio: Studio, run: str | None) -> Markup:
-    """The adapter for PEFT where there is one, the run as a zip, and its deletion."""
+    """What PEFT or transformers loads where there is such, the run as a zip, and its deletion."""
     if not run:
         return Markup("")
-    has_adapter = not studio.texts.run(run).instead
-    return export_links(run, ("peft", "bundle") if has_adapter else ("bundle",))
+    library = studio.texts.run(run).library
+    if library:
+        return export_links(run, (library, "bundle"))
+    return join([export_links(run, ("bundle",)), el("p", say("export.native"), class_="aside")])

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import tyro
-from diffusers import StableDiffusionXLPipeline
 from PIL import Image
-from tqdm import tqdm
 
+from eval.base_drawing import draw_prompts
 from eval.base_measures import (
     Measured,
     Pictures,
@@ -28,7 +26,7 @@ from eval.base_measures import (
     measure_prompts,
     measure_scorer,
 )
-from eval.base_prompts import SEED, Ask, read_asks
+from eval.base_prompts import SEED, read_asks
 from eval.features import CLIPFeatures
 from trainer.command_line import run_command
 from trainer.embedded_base.config import DenoiserFit, Paths
@@ -36,8 +34,6 @@ from trainer.embedded_base.rendering import SceneSet
 from trainer.embedded_base.train_autoencoder import HELD_OUT_SEED
 from trainer.files import whole_file, write_json
 from trainer.run import WORKSPACE
-
-AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -58,25 +54,6 @@ class CheckConfig:
     """Held-out scenes for the autoencoder and the scorer."""
 
 
-def draw_asks(config: CheckConfig, asks: Sequence[Ask]) -> Pictures:
-    """One picture a prompt, picture i from seed i."""
-    pipe = StableDiffusionXLPipeline.from_pretrained(config.base)
-    pipe.set_progress_bar_config(disable=True)
-    drawn = []
-    for first in tqdm(range(0, len(asks), AT_ONCE), desc="Drawing", unit="batch", leave=False):
-        some = asks[first : first + AT_ONCE]
-        drawn.append(
-            pipe(
-                [ask.prompt for ask in some],
-                num_inference_steps=config.num_inference_steps,
-                guidance_scale=config.guidance_scale,
-                generator=[torch.Generator().manual_seed(first + i) for i in range(len(some))],
-                output_type="np",
-            ).images
-        )
-    return np.round(255 * np.concatenate(drawn)).astype(np.uint8)
-
-
 def check_base(config: CheckConfig) -> list[Measured]:
     """Draw, measure, write check.json and grid.png; returns the table's lines."""
     asks = read_asks()
@@ -84,7 +61,12 @@ def check_base(config: CheckConfig) -> list[Measured]:
     held_out = SceneSet(config.cache, HELD_OUT_SEED).render(config.scenes)
     clip = CLIPFeatures()
     real = np.stack([composer.scene(SEED, ask.scene, unseen=True).picture for ask in asks])
-    drawn = draw_asks(config, asks)
+    drawn = draw_prompts(
+        config.base,
+        [ask.prompt for ask in asks],
+        num_inference_steps=config.num_inference_steps,
+        guidance_scale=config.guidance_scale,
+    )
     rows = [
         *measure_prompts(asks, drawn, real, clip),
         measure_autoencoder(config.base, held_out),

@@ -20,8 +20,10 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from eval.features import CLIPFeatures
 from eval.machine import machine
 from eval.report import aligned
+from eval.scene_yardstick import real_minus_base
 from eval.score_config import ScoreConfig
 from eval.score_subject import score_subject
 from eval.scores import MOST_LOST, Score, score
@@ -120,12 +122,13 @@ Table = dict[Method, dict[str, Measured]]
 """By method, and by the title of the measure."""
 
 
-def check_subjects(config: SubjectsConfig) -> Table:
-    """Train and score all, and write subjects.json."""
+def check_subjects(config: SubjectsConfig) -> tuple[Table, Score]:
+    """Train and score all, and write subjects.json; beside the table what real scenes lose."""
     config.validate()
     found = {method: _measure(config, method) for method in config.methods}
-    write_json(config.out / "subjects.json", _record(config, found))
-    return found
+    lost = score(real_minus_base(config.subjects, CLIPFeatures()), rows="subjects")
+    write_json(config.out / "subjects.json", _record(config, found, lost))
+    return found, lost
 
 
 def _measure(config: SubjectsConfig, method: Method) -> dict[str, Measured]:
@@ -173,7 +176,7 @@ def comparisons(found: Table) -> dict[str, dict[str, Score]]:
     }
 
 
-def _record(config: SubjectsConfig, found: Table) -> dict[str, Any]:
+def _record(config: SubjectsConfig, found: Table, lost: Score) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -192,6 +195,7 @@ def _record(config: SubjectsConfig, found: Table) -> dict[str, Any]:
             what: {title: asdict(mean) for title, mean in means.items()}
             for what, means in comparisons(found).items()
         },
+        "real_scenes_less_base": {MEASURES["clip_t", "prompts"]: asdict(lost)},
     }
 
 
@@ -232,7 +236,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(config: SubjectsConfig) -> None:
-    print(table(check_subjects(config)))
+    found, lost = check_subjects(config)
+    print(table(found))
+    print(f"\nreal scenes − base, × 100:\n  CLIP-T, captions  {_with_interval(lost)}  "
+          f"n = {lost.n}; a perfect adapter would lose as much")  # fmt: skip
     print(f"\n  {config.out / 'subjects.json'}")
 
 

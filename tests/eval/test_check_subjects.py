@@ -40,14 +40,15 @@ def test_every_subject_and_seed_is_trained_and_scored_once(short_demo, tmp_path)
     config = SubjectsConfig(
         ("duck",), seeds=(0, 1), picture_seeds=(0,), max_prompts=1, out=tmp_path
     )
-    found = check_subjects(config)
+    found, lost = check_subjects(config)
     assert {run.name for run in tmp_path.glob("duck-*")} == {"duck-lora-tsd-0", "duck-lora-tsd-1"}
     assert [measured.gained.shape for measured in found["lora-tsd"].values()] == [(1, 2)] * 3
     stored = json.loads((tmp_path / "subjects.json").read_text())
     assert set(stored["methods"]["lora-tsd"]) == set(MEASURES.values())
     native = tmp_path / "duck-lora-tsd-0" / "native.safetensors"
     before = native.stat().st_mtime_ns
-    assert table(check_subjects(config)) == table(found)
+    assert stored["real_scenes_less_base"]["CLIP-T, prompts"]["value"] == lost.value
+    assert table(check_subjects(config)[0]) == table(found)
     assert native.stat().st_mtime_ns == before
 
 

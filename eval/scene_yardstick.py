@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eval.base_drawing import draw_prompts
-from eval.features import Extractor
+from eval.features import CLIPFeatures
 from eval.prompts import without_token
+from trainer.config import preset
 from trainer.embedded_base.config import Paths
 from trainer.sdxl.sample import SamplingConfig
 
@@ -38,16 +39,18 @@ def captioned_scenes(folder: Path) -> list[tuple[Path, str]]:
     ]
 
 
-def real_minus_base(subjects: Sequence[str], clip: Extractor) -> NDArray[np.float64]:
-    """(subjects, scenes) text-image cosine: the real scene less the base's picture of its words."""
+def real_minus_base(subjects: Sequence[str], clip: CLIPFeatures) -> NDArray[np.float64]:
+    """(subjects, scenes) text-image cosine: the real scene less the base's picture of its words.
+
+    The base draws as it does for the scores of a run with the demo's recipe.
+    """
     scenes = [captioned_scenes(Paths().subjects / slug) for slug in subjects]
     files, captions = zip(*(scene for of_subject in scenes for scene in of_subject), strict=True)
-    sampling = SamplingConfig()
     drawn = draw_prompts(
         Paths().pipeline,
         captions,
-        num_inference_steps=sampling.num_inference_steps,
-        guidance_scale=sampling.guidance_scale,
+        num_inference_steps=SamplingConfig().num_inference_steps,
+        guidance_scale=preset("demo").preview.guidance_scale,
     )
     texts = clip.texts(list(captions)).astype(np.float64)
     real = (clip.images(files) * texts).sum(axis=1)

@@ -17,11 +17,10 @@ def not_run(base: str, title: str, command: str) -> str:
 
 def compared(record: Result, title: str) -> str:
     """What was asked, and a row a method."""
-    asked = record["asked"]
     said = (
-        f"**{base_name(base_of(record))} on {title}**, rank {asked['rank']}, {asked['steps']} "
-        f"steps of {asked['batch_size']}, scores × 100{_how_scored(record)}, ± deviation over "
-        f"seeds, {_items(record)}; {record['machine']}, {record['date'][:10]}:"
+        f"**{base_name(base_of(record))} on {title}**, {_how_trained(record)}, scores × "
+        f"100{_how_scored(record)}, ± deviation over seeds, {_items(record)}; "
+        f"{record['machine']}, {record['date'][:10]}:"
     )
     return "\n\n".join([said, of_comparison(record), *_unlearnt(record), *_unfinished(record)])
 
@@ -40,6 +39,17 @@ def of_comparison(record: Result) -> str:
     (method, _, *rest), *rows = cells_of(record)
     named = [[method_name(name), *cells] for name, *cells in rows]
     return table([method, "seeds", *rest], named)
+
+
+def _how_trained(record: Result) -> str:
+    """What all methods had in common."""
+    asked, recipe = record["asked"], record["recipe"]
+    said = f"rank {asked['rank']}, {asked['steps']} steps of {asked['batch_size']}"
+    precision = recipe["model"]["precision"]
+    if precision != "auto":
+        said += f", base in {precision}"
+    head_rate = recipe["optim"].get("head_learning_rate")
+    return said if head_rate is None else f"{said}, head at rate {head_rate:g}"
 
 
 def _how_scored(record: Result) -> str:

@@ -29,7 +29,8 @@ def comparison(**asked: Any) -> dict[str, Any]:
         "date": "2026-12-02T03:04:05+00:00", "machine": "x86_64, 2 cores, Linux",
         "asked": {"task": "sst2", "data": "glue", "rank": 8, "steps": 300, "batch_size": 32,
                   "out": "/home/me/out", **asked},
-        "recipe": {"base": "minilm"},
+        "recipe": {"base": "minilm", "model": {"precision": "bf16"},
+                   "optim": {"head_learning_rate": 5e-3}},
         "methods": [
             {"method": "lora", "learning_rate": 5e-4, "open": [], "cells": lora},
             {"method": "lora-tsd", "learning_rate": 2e-4, "open": [2], "cells": tsd},
@@ -84,6 +85,7 @@ def test_a_stored_comparison_is_shown_with_spread_seeds_and_what_is_missing(
     text = stored(results, "glue-sst2", comparison())
     assert "| LoRA | 2 | 81.0 ± 1.4 | 1,000 | 0.0005 | 60.0 ± 0.0 | 1.00 |" in text
     assert "n = 872 items a seed; x86_64, 2 cores, Linux, 2026-12-02" in text
+    assert "300 steps of 32, base in bf16, head at rate 0.005, scores × 100" in text
     assert "Not run yet: LoRA-TSD (seeds 2)." in text
     assert "prefix: prefix needs a language model" in text
 
@@ -101,12 +103,15 @@ def test_a_correlation_of_0_is_explained(results: Results) -> None:
     ("base", "said"), [("minilm", "MiniLM (6 layers of 384)"), ("some/base", "some/base")]
 )
 def test_the_base_is_the_one_in_the_record(results: Results, base: str, said: str) -> None:
-    text = stored(results, "glue-sst2", {**comparison(), "recipe": {"base": base}})
+    record = comparison()
+    record["recipe"]["base"] = base
+    text = stored(results, "glue-sst2", record)
     assert f"**{said} on SST-2**, rank 8" in text
 
 
 def test_a_model_of_the_paper_that_was_run_is_no_longer_said_not_to_be(results: Results) -> None:
-    record = {**comparison(), "recipe": {"base": "microsoft/deberta-v3-base"}}
+    record = comparison()
+    record["recipe"]["base"] = "microsoft/deberta-v3-base"
     text = stored(results, "glue-sst2", record)
     assert "\nDeBERTaV3-large: *not run*; by" in text
     assert "DeBERTaV3-base, DeBERTaV3-large: *not run*" not in text
@@ -114,7 +119,7 @@ def test_a_model_of_the_paper_that_was_run_is_no_longer_said_not_to_be(results: 
 
 def test_questions_say_how_they_were_scored(results: Results) -> None:
     record = comparison(task="commonsense", data="commonsense/boolq")
-    record["recipe"] = {"base": "smollm2", "style": "texts"}
+    record["recipe"] |= {"base": "smollm2", "style": "texts"}
     text = stored(results, "commonsense-boolq", record)
     assert "**SmolLM2-135M-Instruct on BoolQ**" in text
     assert "scores × 100 by likelihood (style texts), ± deviation" in text

@@ -35,11 +35,6 @@ How rates are chosen: each method has two to choose from (`eval/comparison_confi
 loss on up to 500 rows of the tenth left out decides; the dev or test set has no say. The column
 `rate` has the one that was taken.
 """
-OLDER_RATES = """\
-In tables of before {date} each was tried on a tenth of the training set alone, judged by rows of
-the rest.
-"""
-RATES_SINCE = "2026-11-28"
 
 
 @dataclass(frozen=True)
@@ -56,15 +51,7 @@ class ReproductionConfig:
 def document(results: Results) -> str:
     """The whole text."""
     parts = [f"## {section.title}\n\n{section.text}\n" for section in sections(results)]
-    return "\n".join([INTRODUCTION, _rates(results), *parts])
-
-
-def _rates(results: Results) -> str:
-    """How they are chosen, and where a stored table is from the time when it was otherwise."""
-    kinds = ("glue", "commonsense", "initialisation", "other-methods")
-    dates = [record["date"] for kind in kinds for record in results.of(kind).values()]
-    older = any(date < RATES_SINCE for date in dates)
-    return RATES + (OLDER_RATES.format(date=RATES_SINCE) if older else "")
+    return "\n".join([INTRODUCTION, RATES, *parts])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

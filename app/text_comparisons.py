@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from app.runs import read_json
 from app.text_bases import place_of, resolve_text_base
 from app.text_requests import TextMethodsRequest
+from app.text_scores import scorings
 from app.text_sets import TextSets
 from app.text_training import check_settings, require_rows
 from app.workspace import Workspace
@@ -24,6 +25,7 @@ from eval.comparison_config import COMMONSENSE, ComparisonConfig
 from eval.comparison_table import row_of
 from trainer.errors import ArtifactError, ConfigError, UserError
 from trainer.files import write_json
+from trainer.text_run import TextRun
 
 MOST_CELLS = 100
 """Of one comparison."""
@@ -93,10 +95,22 @@ class TextComparisons:
         return Comparison(comparison_id, request, config)
 
     def table(self, comparison_id: str) -> dict[str, Any]:
-        """{"asked": the request, "methods": rows of eval.comparison_table}"""
+        """{"asked": the request, "methods": rows of eval.comparison_table, "answers": by the run of
+        a cell, the scorings whose answers are there}"""
         found = self.get(comparison_id)
         rows = [row_of(found.config, name) for name in found.request.methods]
-        return {"asked": dataclasses.asdict(found.request), "methods": rows}
+        answers = {name: list(scorings(run)) for name, run in _scored_cells(found.config).items()}
+        return {"asked": dataclasses.asdict(found.request), "methods": rows, "answers": answers}
+
+    def cell(self, comparison_id: str, run: str) -> TextRun:
+        """The run of a scored cell by its name; only those that are there are known."""
+        known = _scored_cells(self.get(comparison_id).config)
+        if run not in known:
+            raise ArtifactError(
+                f"The comparison {comparison_id} has no scored cell {run[:100]!r}; there are: "
+                f"{', '.join(known) or 'none yet'}."
+            )
+        return known[run]
 
     def delete(self, comparison_id: str) -> None:
         self.get(comparison_id)
@@ -124,6 +138,11 @@ class TextComparisons:
             out=folder,
             workspace=self._workspace.root,
         )
+
+
+def _scored_cells(config: ComparisonConfig) -> dict[str, TextRun]:
+    files = sorted(config.folder.glob(f"cells/*/{config.scored.file}"))
+    return {file.parent.name: TextRun(file.parent) for file in files}
 
 
 def check(request: TextMethodsRequest) -> None:

@@ -42,16 +42,21 @@ def own_set(workspace: Workspace, config: GlueConfig | LLMConfig) -> str | None:
     return hub.get(config.task, GLUE_DEMO)
 
 
+def scorings(run: TextRun) -> dict[str, Path]:
+    """The file of every scoring of a run by its id, that of its own set first."""
+    files = sorted(run.path.glob(f"{_STEM}*.json"), key=lambda file: len(file.stem))
+    return {_id(file): file for file in files}
+
+
 def all_scores(run: TextRun) -> list[TextScores]:
     """Every scoring of a run, that of its own set first."""
-    files = sorted(run.path.glob(f"{_STEM}*.json"), key=lambda file: len(file.stem))
-    found = ((file, read_json(file)) for file in files)
-    return [TextScores(_id(file), values) for file, values in found if values is not None]
+    found = ((scoring, read_json(file)) for scoring, file in scorings(run).items())
+    return [TextScores(scoring, values) for scoring, values in found if values is not None]
 
 
 def predictions_file(run: TextRun, scoring: str) -> Path:
     """The answers behind a scoring; only those that are there are known."""
-    known = [scores.id for scores in all_scores(run)]
+    known = scorings(run)
     if scoring not in known:
         raise ArtifactError(
             f"The run {run.path.name} has no scores {scoring[:100]!r}; there are: "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app import text_bases, text_scores, text_training
+from app.comparison_csv import as_csv
 from app.device_check import check_device
 from app.in_use import check_comparison_unused, check_texts_unused
 from app.jobs.engine import Queue
@@ -198,6 +199,14 @@ class Texts:
             if job.state.retriable and (method, seed) not in done
         ]
         return {**table, "failed": failed}
+
+    def comparison_csv(self, comparison_id: str) -> str:
+        """The table as a file for other programs, a line a method."""
+        return as_csv(self._comparisons.table(comparison_id)["methods"])
+
+    def cell_predictions_file(self, comparison_id: str, run: str, scoring: str) -> Path:
+        """The answers behind a scoring of a cell."""
+        return text_scores.predictions_file(self._comparisons.cell(comparison_id, run), scoring)
 
     def delete_comparison(self, comparison_id: str) -> None:
         check_comparison_unused(comparison_id, self._active())

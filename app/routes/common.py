@@ -19,7 +19,8 @@ def _studio(request: Request) -> Studio:
 StudioNeeded = Annotated[Studio, Depends(_studio)]
 
 
-def sent(path: Path, download: bool = False) -> FileResponse:
-    """A file of the workspace as the answer; with `download`, to be saved and not shown."""
+def sent(path: Path, download: bool = False, name: str | None = None) -> FileResponse:
+    """A file of the workspace as the answer; with `download`, to be saved and not shown, as `name`
+    where its own name would say too little."""
     kind = "attachment" if download else "inline"
-    return FileResponse(path, filename=path.name, content_disposition_type=kind)
+    return FileResponse(path, filename=name or path.name, content_disposition_type=kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
@@ -63,6 +64,9 @@ class MethodsOnTexts(BaseModel):
     asked: TextMethodsRequest
     methods: list[ComparedMethod]
     failed: list[FailedCell]
+    answers: dict[str, list[str]]
+    """By the run of a cell, the scorings whose answers can be fetched: own, and generation where
+    answers were also read out of what was written."""
 
 
 class ComparisonName(BaseModel):
@@ -171,7 +175,8 @@ def text_predictions(
 
 @router.get("/text-runs/{name}/scores/{scoring}/predictions.jsonl", response_class=FileResponse)
 def text_predictions_file(studio: StudioNeeded, name: str, scoring: str) -> FileResponse:
-    return sent(studio.texts.predictions_file(name, scoring), download=True)
+    """All that was answered, a JSON object a line."""
+    return _predictions(name, studio.texts.predictions_file(name, scoring))
 
 
 @router.get("/text-comparisons")
@@ -187,9 +192,34 @@ def text_comparison(studio: StudioNeeded, comparison_id: str) -> MethodsOnTexts:
     return MethodsOnTexts.model_validate(studio.texts.comparison(comparison_id))
 
 
+@router.get("/text-comparisons/{comparison_id}/table.csv", response_class=PlainTextResponse)
+def text_comparison_csv(studio: StudioNeeded, comparison_id: str) -> PlainTextResponse:
+    """The same as a file: a line a method, means and standard deviations over seeds."""
+    name = f"methods-{comparison_id}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    text = studio.texts.comparison_csv(comparison_id)
+    return PlainTextResponse(text, headers=headers, media_type="text/csv")
+
+
+@router.get(
+    "/text-comparisons/{comparison_id}/cells/{run}/scores/{scoring}/predictions.jsonl",
+    response_class=FileResponse,
+)
+def cell_predictions_file(
+    studio: StudioNeeded, comparison_id: str, run: str, scoring: str
+) -> FileResponse:
+    """All that a scored cell answered, a JSON object a line."""
+    return _predictions(run, studio.texts.cell_predictions_file(comparison_id, run, scoring))
+
+
 @router.delete("/text-comparisons/{comparison_id}", status_code=204)
 def delete_text_comparison(studio: StudioNeeded, comparison_id: str) -> None:
     studio.texts.delete_comparison(comparison_id)
+
+
+def _predictions(run: str, path: Path) -> FileResponse:
+    """Saved under the run's name: the files of several runs are called alike."""
+    return sent(path, download=True, name=f"{run}-{path.name}")
 
 
 def _upload(file: UploadFile | None) -> Upload | None:

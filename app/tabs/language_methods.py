@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
 from typing import Any
 
 import gradio as gr
@@ -11,18 +10,17 @@ from gradio.events import Dependency
 
 from app.jobs.records import JobKind
 from app.studio import Studio
-from app.tabs.amounts import duration
 from app.tabs.choices import Choices, kept, refreshed
 from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
 from app.tabs.estimates import wire_estimate
-from app.tabs.language_form import TextForm, method_choices
-from app.tabs.markup import Markup, button, el, empty, join, note, table
+from app.tabs.language_form import TextForm
+from app.tabs.language_table import comparison_page, methods_to_compare
+from app.tabs.markup import Markup, el, join
 from app.tabs.numbers import numbers, whole_number, whole_numbers
 from app.tabs.watch import watch_job
 from app.tabs.words import say
 from app.text_requests import TextMethodsRequest
 from app.views import Estimate
-from eval.comparison_config import VARIANTS
 
 FIRST = ["lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-restart"]
 SECONDS = 3
@@ -126,66 +124,3 @@ def comparison_choices(studio: Studio) -> Choices:
         (say("methods.of", subject=found.request.data, id=found.id), found.id)
         for found in studio.texts.comparisons()
     ]
-
-
-def comparison_page(studio: Studio, comparison_id: str | None) -> Markup:
-    """The table as far as its cells are there, and what became of the others."""
-    if not comparison_id:
-        return empty(say("methods.empty"), say("methods.empty_next"))
-    found = studio.texts.comparison(comparison_id)
-    done = [row for row in found["methods"] if row.get("cells")]
-    failed = {(cell["method"], cell["seed"]) for cell in found["failed"]}
-    waiting = [f"{_method(row['method'])} {seed}"
-               for row in found["methods"] for seed in row["open"]
-               if (row["method"], seed) not in failed]  # fmt: skip
-    notes = [note(say("language.cell_failed", **cell), "warning") for cell in found["failed"]]
-    if waiting:
-        notes.append(note(say("language.cells_open", cells=", ".join(waiting))))
-    delete = button(say("language.delete_comparison"), "delete", kind="danger quiet",
-                    confirm=say("language.comparison_confirm"))  # fmt: skip
-    return join([_table(done), *notes, el("div", delete, class_="acts")])
-
-
-def _table(done: list[dict[str, Any]]) -> Markup | None:
-    if not done:
-        return None
-    measures = list(done[0]["cells"][0]["scores"])
-    costs = [say(f"methods.{name}") for name in ("parameters", "time", "memory")]
-    head = [say("methods.method"), say("methods.n"), *map(_measure, measures),
-            say("language.rate"), *costs]  # fmt: skip
-    lines = [_line(row, measures) for row in done]
-    words = el("p", say("language.methods_legend"), class_="aside")
-    return join([table(head, lines, caption=say("methods.title")), words])
-
-
-def _method(name: str) -> str:
-    """`lora-dash:bottom` → `LoRA-Dash, bottom`"""
-    known = {value: label for label, value in methods_to_compare()}
-    method, colon, direction = name.partition(":")
-    return f"{known.get(method, method)}{', ' if colon else ''}{direction}"
-
-
-def methods_to_compare() -> Choices:
-    """Every method that has a name of its own."""
-    return [*method_choices(), *((say(f"method.{name}"), name) for name in VARIANTS)]
-
-
-def _measure(name: str) -> str:
-    """A metric of GLUE by its word; a set of instructions by its own name."""
-    known = ("matthews", "accuracy", "f1", "pearson", "spearman")
-    return say(f"metric.{name}") if name in known else name
-
-
-def _line(row: dict[str, Any], measures: Sequence[str]) -> list[object]:
-    cells = row["cells"]
-    scores = [_spread([100 * cell["scores"][name] for cell in cells]) for name in measures]
-    time = duration(fmean(cell["seconds"] for cell in cells))
-    memory = f"{max(cell['memory_gib'] for cell in cells):.2f} GiB"
-    rate, size = f"{row['learning_rate']:g}", f"{cells[0]['parameters']:,}"
-    return [_method(row["method"]), len(cells), *scores, rate, size, time, memory]
-
-
-def _spread(values: Sequence[float]) -> Markup:
-    """Mean, and below it the standard deviation over seeds where there is one."""
-    spread = el("small", f"± {stdev(values):.1f}") if len(values) > 1 else None
-    return el("span", f"{fmean(values):.1f}", spread, class_="number")

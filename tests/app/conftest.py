@@ -35,6 +35,8 @@ from app.guard import Guard
 from app.jobs.engine import Queue
 from app.photos import MAX_FILE_BYTES
 from app.studio import Studio
+from app.text_comparisons import TextComparisons
+from app.text_requests import TextMethodsRequest
 from app.tokens import Tokens
 from app.ui import build_ui
 from app.views import Upload
@@ -43,6 +45,7 @@ from trainer.adapters.config import AdapterConfig
 from trainer.config import ASSETS, DreamBoothConfig
 from trainer.files import write_json
 from trainer.run import KeptPhoto, Run, Subject
+from trainer.text_run import TextRun
 
 HOST = "http://127.0.0.1"
 
@@ -159,6 +162,35 @@ def _finished_run(folder: Path, method: str, clip_i: float, seconds: float) -> R
     ]})  # fmt: skip
     write_json(run.status_file, {"state": "succeeded", "step": 3})
     return run
+
+
+@pytest.fixture
+def filled_comparison(workspace: Workspace) -> str:
+    """Id of a comparison on the bundled sentences: LoRA with two seeds scored, LoRA-Dash of the
+    bottom directions with one, the other still open."""
+    asked = TextMethodsRequest("glue-demo", ("lora", "lora-dash:bottom"), (0, 1), steps=10,
+                               rates=(1e-3,))  # fmt: skip
+    comparison = TextComparisons(workspace).start(asked)
+    folder = comparison.config.folder
+    for name in ("lora", "lora-dash-bottom"):
+        write_json(folder / "choosing" / f"{name}-0.001" / "loss.json", {"loss": 0.5})
+    for name, accuracy, seconds in (("lora-0", 0.7, 0.5), ("lora-1", 0.8, 1.5),
+                                    ("lora-dash-bottom-0", 0.75, 1.0)):  # fmt: skip
+        _scored_cell(TextRun(folder / "cells" / name), accuracy, seconds)
+    return comparison.id
+
+
+def _scored_cell(run: TextRun, accuracy: float, seconds: float) -> None:
+    """A cell as its readers see it: three steps of so many seconds, and two answers."""
+    run.path.mkdir(parents=True)
+    steps = [{"kind": "step", "step": n, "seconds": seconds, "memory_gib": n} for n in (1, 2, 3)]
+    run.metrics.write_text("".join(json.dumps(row) + "\n" for row in steps))
+    write_json(run.status_file, {"state": "succeeded", "step": 3, "parameters": 44,
+                                 "head_parameters": 6})  # fmt: skip
+    rows = [{"texts": [run.path.name], "label": "1", "prediction": label} for label in "10"]
+    run.predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_json(run.scores, {"scores": {}})
+    write_json(run.path / "cell.json", {"scores": {"accuracy": accuracy}, "items": 2})
 
 
 class Launched:

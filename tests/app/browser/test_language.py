@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from app.workspace import Workspace
 from trainer.data.glue import DEMO_FOLDER
@@ -41,10 +42,32 @@ def test_own_texts_are_checked_trained_on_and_scored(
 
     expect(page.locator("#text-run input")).to_have_value("my-reviews-lora-1 · 6 steps")
     page.get_by_text("What it answered").click()
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name="Download all answers").click()
-    answers = waiting.value.path().read_text("utf-8").splitlines()
+    answers = _saved(page, "Download all answers")
     assert len(answers) == 8 and {"label", "prediction"} <= set(json.loads(answers[0]))
+
+
+def test_a_table_of_methods_and_the_answers_of_a_cell_are_taken_away(
+    person: Any, filled_comparison: str
+) -> None:
+    page: Page = person.page
+    person.visit()
+    person.open_tab("Language")
+    table = _saved(page, "Download the table (CSV)")
+    assert [row["method"] for row in csv.DictReader(table)] == ["lora", "lora-dash:bottom"]
+    everything = json.loads("".join(_saved(page, "Download all of it (JSON)")))
+    assert [len(row["cells"]) for row in everything["methods"]] == [2, 1]
+    page.get_by_text("Download what each run answered").click()
+    line = page.get_by_role("row").filter(has_text="LoRA-Dash, bottom").last
+    [answer, _] = _saved(line, "seed 0")
+    assert json.loads(answer)["texts"] == ["lora-dash-bottom-0"]
+
+
+def _saved(place: Page | Locator, link: str) -> list[str]:
+    """The lines of what a link saves."""
+    page = place if isinstance(place, Page) else place.page
+    with page.expect_download() as waiting:
+        place.get_by_role("link", name=link).click()
+    return waiting.value.path().read_text("utf-8").splitlines()
 
 
 def _rows(path: Path, split: str, count: int, more: str = "") -> Path:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -71,7 +74,8 @@ def test_scores_and_predictions_are_fetched_by_the_name_of_their_set(
     rows = f"{base}/scores/own/predictions"
     assert client.get(rows, params={"rows": 1}).json() == [{"label": "1"}]
     file = client.get(f"{rows}.jsonl")
-    assert file.text.count("\n") == 2 and "attachment" in file.headers["content-disposition"]
+    saved = f'attachment; filename="{run}-predictions.jsonl"'
+    assert file.text.count("\n") == 2 and file.headers["content-disposition"] == saved
     unknown = client.get(f"{base}/scores/secret/predictions")
     assert unknown.status_code == 404 and "there are: own, mine-dev" in unknown.json()["error"]
     assert client.get(f"/api/runs/{run}/export/bundle").content[:2] == b"PK"
@@ -119,6 +123,51 @@ def test_a_comparison_is_a_group_of_cells_with_a_table(client: TestClient) -> No
     assert other.status_code == 422 and "has no cell lora with seed 7" in other.json()["error"]
     assert client.delete(f"/api/text-comparisons/{group}").status_code == 204
     assert client.get(f"/api/text-comparisons/{group}").status_code == 404
+
+
+def test_a_table_is_taken_away_as_csv_with_means_and_deviations(
+    client: TestClient, filled_comparison: str
+) -> None:
+    got = client.get(f"/api/text-comparisons/{filled_comparison}/table.csv")
+    assert got.headers["content-type"].startswith("text/csv")
+    saved = f'attachment; filename="methods-{filled_comparison}.csv"'
+    assert got.headers["content-disposition"] == saved
+    lora, dash = csv.DictReader(io.StringIO(got.text))
+    accuracies, seconds = np.array([0.7, 0.8]), np.array([1.5, 4.5])
+    assert (lora["method"], lora["n"], lora["learning_rate"]) == ("lora", "2", "0.001")
+    assert float(lora["accuracy mean"]) == pytest.approx(accuracies.mean())
+    assert float(lora["accuracy sd"]) == pytest.approx(accuracies.std(ddof=1))
+    assert float(lora["seconds mean"]) == pytest.approx(seconds.mean())
+    assert float(lora["seconds sd"]) == pytest.approx(seconds.std(ddof=1))
+    numbers = (lora["parameters"], lora["head_parameters"], lora["memory_gib"])
+    assert numbers == ("44", "6", "3")
+    assert (dash["method"], dash["n"], dash["accuracy sd"]) == ("lora-dash:bottom", "1", "")
+
+
+def test_a_table_without_cells_is_a_head_alone(client: TestClient) -> None:
+    asked = {"data": "glue-demo", "methods": ["lora"], "seeds": [0], "steps": 10}
+    [job] = client.post("/api/jobs/text-methods", json=asked).json()
+    table = client.get(f"/api/text-comparisons/{job['group']}/table.csv").text
+    assert table.startswith("method,n,") and table.count("\n") == 1
+
+
+def test_the_answers_of_a_cell_are_fetched_by_its_name_once_it_is_scored(
+    client: TestClient, filled_comparison: str
+) -> None:
+    base = f"/api/text-comparisons/{filled_comparison}"
+    answers = client.get(base).json()["answers"]
+    assert answers == {"lora-0": ["own"], "lora-1": ["own"], "lora-dash-bottom-0": ["own"]}
+    file = client.get(f"{base}/cells/lora-1/scores/own/predictions.jsonl")
+    assert [json.loads(line)["texts"] for line in file.text.splitlines()] == [["lora-1"]] * 2
+    saved = 'attachment; filename="lora-1-predictions.jsonl"'
+    assert file.headers["content-disposition"] == saved
+    for cell in ("lora-dash-bottom-1", "..", "%2e%2e", "..%2fchoosing"):
+        unknown = client.get(f"{base}/cells/{cell}/scores/own/predictions.jsonl")
+        assert unknown.status_code == 404
+    assert "there are: lora-0, lora-1, lora-dash-bottom-0" in client.get(
+        f"{base}/cells/lora-7/scores/own/predictions.jsonl"
+    ).json()["error"]  # fmt: skip
+    assert client.get(f"{base}/cells/lora-0/scores/secret/predictions.jsonl").status_code == 404
 
 
 def test_a_table_outlives_its_texts_and_a_damaged_one_hides_no_other(

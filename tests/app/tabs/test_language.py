@@ -13,8 +13,8 @@ import pytest
 from app.studio import Studio
 from app.tabs.fields import shown
 from app.tabs.language_form import TextForm, preset_for, set_label
-from app.tabs.language_methods import comparison_page
 from app.tabs.language_scores import score_page
+from app.tabs.language_table import comparison_page
 from app.text_requests import TextMethodsRequest, TextTrainRequest
 from app.text_training import preset_of
 from app.text_views import TextSetView
@@ -123,3 +123,21 @@ def test_a_table_names_what_is_to_come_and_what_failed(studio: Studio) -> None:
     studio.cancel(first.id)
     page = comparison_page(studio, first.group)
     assert "lora, seed 0: cancelled" in page and "Still to come: LoRA 1, LoRA-Dash" in page
+
+
+def test_a_table_can_be_taken_away_with_what_every_cell_answered(
+    studio: Studio, filled_comparison: str
+) -> None:
+    page = comparison_page(studio, filled_comparison)
+    place = f"api/text-comparisons/{filled_comparison}"
+    assert f'href="{place}/table.csv"' in page
+    assert f'href="{place}" download="methods-{filled_comparison}.json"' in page
+    for run in ("lora-0", "lora-1", "lora-dash-bottom-0"):
+        assert f'href="{place}/cells/{run}/scores/own/predictions.jsonl"' in page
+    assert "Still to come: LoRA-Dash, bottom 1" in page and "lora-dash-bottom-1" not in page
+
+
+def test_a_table_without_cells_has_nothing_to_take_away(studio: Studio) -> None:
+    asked = TextMethodsRequest("glue-demo", ("lora",), (0,), steps=10)
+    [job] = studio.texts.compare_methods(asked)
+    assert "table.csv" not in comparison_page(studio, job.group)

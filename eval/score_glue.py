@@ -1,7 +1,8 @@
 """Score a run on a GLUE task: `python -m eval.score_glue RUN [FILE.tsv]`.
 
 The run's dev set, or any labelled file of the same task, by the task's own metrics. A file without
-any label gets predictions and the file that gluebenchmark.com takes.
+any label, and the test set of the run's data (`--split test`), get predictions and the file that
+gluebenchmark.com takes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -38,16 +39,24 @@ class ScoreGlueConfig:
     run: tyro.conf.Positional[Path]
     """Run folder, as printed by train_glue.py."""
     file: tyro.conf.Positional[Path | None] = None
-    """A file of the run's task. Unset: the dev set of the run's data."""
+    """A file of the run's task. Unset: of the run's data, by --split."""
+    split: Literal["dev", "test"] = "dev"
+    """Of the run's data: dev is scored; test, whose labels only GLUE's server knows, is predicted
+    for it (of MNLI the matched one; the mismatched goes by path)."""
     batch_size: int = 32
     """Rows at once."""
+
+    @property
+    def own_test_set(self) -> bool:
+        """Whether it is the test set of the run's data that is predicted."""
+        return self.file is None and self.split == "test"
 
 
 def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict[str, Any]:
     """Write predictions and scores beside each other; returns what scores.json holds.
 
-    The data are read and checked before the model is loaded. `scores` is empty, and `submission`
-    names the file for the server, where labels are secret.
+    The data are read and checked before the model is loaded. `scores` is empty where labels are
+    secret; `submission` then names the file for the server, as for any `--split test`.
     """
     if config.batch_size < 1:
         raise ConfigError(f"--batch-size is {config.batch_size}; it must be at least 1.")
@@ -55,7 +64,7 @@ def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict
     run = TextRun(config.run)
     trained = run.glue_config()
     task = task_named(trained.task)
-    rows = read_tsv(config.file, task) if config.file else read_rows(trained, "dev")
+    rows = read_tsv(config.file, task) if config.file else read_rows(trained, config.split)
 
     run, model = open_text_run(config.run)
     with progress(len(rows), "sentence", watch) as advance:
@@ -66,15 +75,22 @@ def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict
     watch.before_publish()
     predicted = predictions(task, outputs)
     scored = _scores(task, rows, predicted)
+    to_submit = config.own_test_set or not scored
+    submitted = _submit(run, task, config.file, predicted) if to_submit else None
     scores = {
-        **heading(run, trained, str(config.file or trained.data or "dev")),
+        **heading(run, trained, str(config.file or trained.data or config.split)),
         "task": task.name,
         "n": len(rows),
         "scores": {name: asdict(score) for name, score in scored.items()},
-        "submission": None if scored else _submit(run, task, config.file, predicted),
+        "submission": submitted,
     }
-    Answers(run, config.file).write(scores, _lines(task, rows, outputs, predicted))
+    answers_of(config).write(scores, _lines(task, rows, outputs, predicted))
     return scores
+
+
+def answers_of(config: ScoreGlueConfig) -> Answers:
+    """Where a scoring writes: what was answered to the test set lies beside the dev set's."""
+    return Answers(TextRun(config.run), config.file, "test" if config.own_test_set else None)
 
 
 def _scores(task: GlueTask, rows: Sequence[LabelledText], predicted: Column) -> dict[str, Score]:
@@ -84,7 +100,7 @@ def _scores(task: GlueTask, rows: Sequence[LabelledText], predicted: Column) -> 
 
 
 def _submit(run: TextRun, task: GlueTask, file: Path | None, predicted: Column) -> str:
-    path = run.path / "submission" / file_name(task, file or Path("test.tsv"))
+    path = run.submissions / file_name(task, file or Path("test.tsv"))
     write_text(path, submission(task, predicted))
     return str(path.relative_to(run.path))
 
@@ -113,7 +129,7 @@ def _report(config: ScoreGlueConfig) -> None:
     print(f"{scores['task']}, {scores['n']} rows, {scores['method']} on {scores['base']}")
     for name, score in scores["scores"].items():
         print(f"  {name:<10}{percent(Score(**score))}")
-    answers = Answers(TextRun(config.run), config.file)
+    answers = answers_of(config)
     written = [answers.scores, answers.predictions]
     if scores["submission"]:
         written.append(config.run / scores["submission"])

@@ -30,7 +30,7 @@ class Answers:
     run: TextRun
     file: Path | None
     by: str | None = None
-    """A second way to answer, which its files' names end in."""
+    """A second way to answer, or another split, which its files' names end in."""
 
     @property
     def scores(self) -> Path:

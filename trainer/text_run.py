@@ -10,6 +10,7 @@ adapter/                  the same in PEFT's format, where PEFT has the method; 
 model/                    of full fine-tuning and BitFit: all of the model, as transformers keeps it
 scores.json               the scorer's answer, and
 predictions.jsonl         what was answered, row by row
+submission/               a test set's answers, as GLUE's server takes them
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class TextRun(RunFolder):
     @property
     def predictions(self) -> Path:
         return self.path / "predictions.jsonl"
+
+    @property
+    def submissions(self) -> Path:
+        return self.path / "submission"
 
     def read_config(self) -> GlueConfig | LLMConfig:
         """Only GLUE's has a task."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,28 @@ def test_without_labels_there_are_no_scores_but_a_submission(run: TextRun, tmp_p
     assert (run.path / scores["submission"]).read_text("utf-8") == (
         f"index\tprediction\n0\t{told[0]}\n1\t{told[1]}\n"
     )
+
+
+def test_the_test_set_of_the_run_s_own_data_is_predicted_for_the_server(
+    run: TextRun, tmp_path: Path
+) -> None:
+    mine, data = TextRun(tmp_path / "run"), tmp_path / "glue"
+    shutil.copytree(run.path, mine.path)
+    (data / "glue_demo").mkdir(parents=True)
+    text = "index\tsentence\n0\tA lovely film.\n1\tA dreadful film.\n"
+    (data / "glue_demo" / "test.tsv").write_text(text, "utf-8")
+    mine.write_config(replace(mine.glue_config(), data=str(data)))
+    assert main([str(mine.path), "--split", "test"]) == 0
+    told = [row["prediction"] for row in lines(mine.path / "predictions-test.jsonl")]
+    written = (mine.submissions / "glue_demo.tsv").read_text("utf-8")
+    assert written == f"index\tprediction\n0\t{told[0]}\n1\t{told[1]}\n"
+    scores = json.loads((mine.path / "scores-test.json").read_text("utf-8"))
+    assert (scores["scores"], scores["submission"]) == ({}, "submission/glue_demo.tsv")
+
+
+def test_data_without_a_test_set_is_said(run: TextRun) -> None:
+    with pytest.raises(DataError, match="holds no test set of demo"):
+        score_glue(ScoreGlueConfig(run.path, split="test"))
 
 
 def test_a_label_that_one_row_lacks_is_named_and_nothing_is_written(

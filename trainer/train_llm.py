@@ -9,6 +9,8 @@ from typing import Annotated
 import tyro
 
 from trainer import llm
+from trainer.data.instruct import DEMO_FILE
+from trainer.errors import ConfigError
 from trainer.run import RunFolder
 from trainer.text_config import LLMConfig
 from trainer.text_presets import LLMPreset, llm_preset
@@ -39,6 +41,17 @@ def _describe(folder: RunFolder) -> list[str]:
     return [f"Training {config.base} on {data} with {config.method} → {folder.path}"]
 
 
+def _require_data(command: LLMCommand) -> None:
+    """ConfigError where a preset of the paper would take the bundled items, for want of its own."""
+    if command.preset != "demo" and command.settings.data is None:
+        raise ConfigError(
+            f"--preset {command.preset} trains on the paper's 170,000 instructions, which do not "
+            "come along: give them with --data, as in --data commonsense_170k.json (LLM-Adapters, "
+            "Hu et al. 2023). The 200 items that come along are for --preset demo; to take them "
+            f"all the same: --data {DEMO_FILE}."
+        )
+
+
 SCRIPT = TrainingScript(
     "train_llm.py",
     LLMCommand,
@@ -51,6 +64,7 @@ SCRIPT = TrainingScript(
         "Score it": f"python -m eval.score_commonsense {run}",
         "Load it": TextRun(run).how_to_load(),
     },
+    check=_require_data,
 )
 
 if __name__ == "__main__":

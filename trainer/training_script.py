@@ -70,6 +70,8 @@ class TrainingScript(Generic[Command]):
     """What to do with the finished run, by what for."""
     ahead: Mapping[str, Any] = field(default_factory=dict)
     """Flags that a preset's values hang on, with their kind."""
+    check: Callable[[Command], None] = lambda command: None
+    """Raises where the preset wants what the flags do not give."""
 
     def parse(self, arguments: Sequence[str]) -> Command:
         """The command that `arguments` ask for. Exits like any command line on --help or a typo."""
@@ -94,6 +96,8 @@ class TrainingScript(Generic[Command]):
             return
         if not arguments and is_first():
             print(self.welcome)
+        if not command.resume:
+            self.check(command)
         with progress(self.name, self.describe) as watch:
             run = (
                 self.recipe.resume(command.resume, watch)

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from transformers import get_linear_schedule_with_warmup
 
 from trainer import glue, llm
-from trainer.errors import ArtifactError, BaseModelError, ConfigError, DataError, Interrupted
+from trainer.data.instruct import DEMO_FILE
+from trainer.errors import ArtifactError, ConfigError, DataError, Interrupted
 from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.text.batches import collate, tokenise_sentences
@@ -24,6 +25,7 @@ from trainer.text.training import linear_with_warmup
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
 from trainer.text_presets import LLMPreset, llm_preset
 from trainer.text_run import TextRun
+from trainer.train_llm import SCRIPT
 
 STEPS, LAUNCH = 6, 3  # as in conftest
 AnyConfig = GlueConfig | LLMConfig
@@ -191,23 +193,28 @@ def test_labels_are_checked_before_a_base_is_loaded(
         train(replace(config, validation=ValidationConfig(every=2)))
 
 
-@pytest.mark.parametrize("change", [{}, {"style": "texts"}, {"instead": "lora"}])
+@pytest.mark.parametrize("change", [[], ["--style", "texts", "--optim.steps", "9"]])
 def test_presets_of_the_paper_want_their_instructions(
-    change: dict[str, Any], tmp_path: Path
+    change: list[str], llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    presets = [llm_preset(name) for name in get_args(LLMPreset) if name != "demo"]
+    presets = [name for name in get_args(LLMPreset) if name != "demo"]
     assert len(presets) == 9
     for preset in presets:
-        config = replace(preset, workspace=tmp_path, **change)
-        with pytest.raises(ConfigError, match=r"170,000 instructions.*--data.*for --preset demo"):
-            train(config)
-        with pytest.raises(DataError, match="no train items there"):
-            train(replace(config, data=str(tmp_path)))
+        flags = ["--preset", preset, "--base", str(llama), "--workspace", str(tmp_path), *change]
+        assert SCRIPT.main(flags) == 2
+        told = capsys.readouterr().err
+        assert f"--preset {preset} trains on the paper's 170,000 instructions" in told
+        assert SCRIPT.main([*flags, "--data", str(tmp_path)]) == 2
+        assert "no train items there" in capsys.readouterr().err
 
 
-def test_the_demo_has_its_own_items_for_any_base(tmp_path: Path) -> None:
-    with pytest.raises(BaseModelError, match=NOWHERE):
-        train(replace(llm_preset("demo"), base=NOWHERE, workspace=tmp_path))
+def test_the_demo_has_its_own_items_for_any_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, flags = llm_preset("llama3-8b-r32").base, ["--workspace", str(tmp_path)]
+    assert SCRIPT.main(["--base", NOWHERE, *flags]) == 2
+    assert NOWHERE in capsys.readouterr().err
+    assert SCRIPT.parse(["--base", paper, *flags]).settings.items == DEMO_FILE
 
 
 def test_a_run_of_the_other_recipe_is_named(llm_config: LLMConfig, glue_config: GlueConfig) -> None:

@@ -34,10 +34,12 @@ from trainer.data.instruct import (
     find_sets,
     prompt_of,
     read_items,
+    require_apart,
 )
 from trainer.errors import ConfigError
 from trainer.text.finished import load_base, open_text_run
 from trainer.text.load import TextModel
+from trainer.text_config import LLMConfig
 from trainer.text_run import TextRun
 
 Way = Literal["likelihood", "generation"]
@@ -89,20 +91,15 @@ def score_commonsense(
     watch = watch or ScoreWatch()
     run = TextRun(config.run)
     trained = run.llm_config()
-    data = config.data or trained.items
-    sets = {
-        name: read_items(file, "test")[: config.items]
-        for name, file in find_sets(data, "test").items()
-    }
     style = trained.style
-    _require_choices(sets, style)
+    sets = sets_to_score(config, trained)
 
     rows = _answer(config, open_text_run(config.run)[1], sets, style, watch)
     gc.collect()  # one model in memory at a time
     base = _answer(config, load_base(trained), sets, style, watch) if config.base else None
     watch.before_publish()
     scores = {
-        **heading(run, trained, str(data)),
+        **heading(run, trained, str(config.data or trained.items)),
         "by": config.by,
         "style": style,
         "decoding": _decoding(config),
@@ -122,11 +119,18 @@ def answers_of(config: ScoreCommonsenseConfig) -> Answers:
     return Answers(TextRun(config.run), config.data, by)
 
 
-def _require_choices(sets: dict[str, list[Item]], style: Style) -> None:
-    """DataError where there is nothing to choose from."""
+def sets_to_score(config: ScoreCommonsenseConfig, trained: LLMConfig) -> dict[str, list[Item]]:
+    """The items by set; DataError where one has nothing to choose from, or the run learnt them."""
+    if config.data is None:
+        require_apart(trained.items)
+    sets = {
+        name: read_items(file, "test")[: config.items]
+        for name, file in find_sets(config.data or trained.items, "test").items()
+    }
     for items in sets.values():
         for item in items:
-            candidates_of(item, style)
+            candidates_of(item, trained.style)
+    return sets
 
 
 def _answer(
@@ -225,9 +229,14 @@ def _report(config: ScoreCommonsenseConfig) -> None:
     print(f"{scores['method']} on {scores['base']}, by {scores['by']} of {scores['style']}")
     for name, found in scores["sets"].items():
         base = f", base {percent(Score(**found['base']))}" if found["base"] else ""
-        print(f"  {name:<18}{percent(Score(**found['accuracy']))}{base}  (n = {found['n']})")
+        unread = found.get("without_answer")
+        silent = f", {unread} without an answer" if unread else ""
+        print(
+            f"  {name:<18}{percent(Score(**found['accuracy']))}{base}  (n = {found['n']}{silent})"
+        )
     if len(scores["sets"]) > 1:
-        print(f"  {'average':<18}{100 * scores['average']:.1f}")
+        base = f", base {100 * scores['average_base']:.1f}" if config.base else ""
+        print(f"  {'average':<18}{100 * scores['average']:.1f}{base}")
     answers = answers_of(config)
     print(f"\n  {answers.scores}\n  {answers.predictions}")
 

@@ -138,6 +138,16 @@ def test_a_folder_is_scored_set_by_set_and_each_set_counts_the_same(
     assert "average" in capsys.readouterr().out
 
 
+def test_the_average_stands_beside_the_bases_and_silence_beside_the_items(
+    labels_run: TextRun, folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [str(labels_run.path), str(folder(piqa=3, openbookqa=1)), "--by", "generation"]
+    assert main([*asked, "--max-new-tokens", "1", "--num-beams", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "(n = 3, 3 without an answer)" in told  # no token of it is a whole label
+    assert "average           0.0, base 0.0" in told
+
+
 def test_the_base_beside_is_the_base_without_the_adapter(
     run: TextRun, llm_config: LLMConfig
 ) -> None:
@@ -197,3 +207,17 @@ def test_wrong_requests_are_refused_before_a_model_is_loaded(
     path.write_text('[{"instruction": "Name a colour.", "output": "Red."}]', "utf-8")
     with pytest.raises(DataError, match="no options to compare"):
         score_commonsense(ScoreCommonsenseConfig(run.path, path))
+
+
+def test_what_a_run_has_learnt_does_not_score_it_unless_asked(
+    llm_config: LLMConfig, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.json"
+    rows = [json.loads(line) for line in DEMO_FILE.read_text("utf-8").splitlines()]
+    without = [{key: row[key] for key in row if key != "split"} for row in rows[:20]]
+    path.write_text(json.dumps(without), "utf-8")
+    run = llm.train(replace(llm_config, data=str(path)))
+    with pytest.raises(DataError, match=r"20 of its items name no split"):
+        score_commonsense(ScoreCommonsenseConfig(run.path))
+    scores = score_commonsense(ScoreCommonsenseConfig(run.path, path, base=False))
+    assert scores["sets"]["own"]["n"] == 20

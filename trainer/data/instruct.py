@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from trainer.config import ASSETS
 from trainer.errors import DataError
@@ -100,6 +100,19 @@ def find_sets(path: Path, split: Split) -> dict[str, Path]:
     return found
 
 
+def require_apart(path: Path) -> None:
+    """DataError for a file whose items are learnt from and, for want of a split, scored by too."""
+    if not path.is_file():
+        return
+    train, test = ({item.where for item in read_items(path, split)} for split in get_args(Split))
+    if both := len(train & test):
+        raise DataError(
+            f"{path}: {both} of its items name no split, so scores by them would be of what was "
+            "learnt. Score by another file (python -m eval.score_commonsense RUN FILE); or give "
+            'each item a "split", train or test, and train anew.'
+        )
+
+
 def _read_file(path: Path, split: Split) -> list[Item]:
     try:
         text = path.read_text("utf-8-sig")
@@ -117,8 +130,14 @@ def _read_file(path: Path, split: Split) -> list[Item]:
     return items
 
 
-def _lines(text: str) -> Iterable[Any]:
-    return (json.loads(line) for line in text.split("\n") if line.strip())
+def _lines(text: str) -> Iterator[Any]:
+    """The objects of JSON lines; ValueError says on which line of the file one is broken."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"line {number}, column {error.colno}: {error.msg}") from error
 
 
 def _item(row: Any, answers: tuple[str, ...], where: str) -> Item:
@@ -222,4 +241,4 @@ def _question_and_options(item: Item) -> tuple[str, tuple[str, ...]]:
     body = _CHOICES.sub("", item.instruction).strip()
     question, *options = _FIRST_OPTION.split(body, maxsplit=1)
     texts = [text.strip() for text in _OPTION.split(options[0])[1:]] if options else item.choices
-    return _LEAD.sub("", question) + given, tuple(texts)
+    return _LEAD.sub("", question) + given, tuple(text for text in texts if text)

@@ -17,6 +17,7 @@ from trainer.data.instruct import (
     find_sets,
     prompt_of,
     read_items,
+    require_apart,
     require_learnable,
 )
 from trainer.errors import DataError
@@ -204,6 +205,30 @@ def test_a_wrong_file_is_told_where_and_why(tmp_path: Path, text: str, says: str
     path.write_text(text, "utf-8")
     with pytest.raises(DataError, match=says):
         read_items(path)
+
+
+def test_a_broken_line_is_told_by_its_number_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text(f"{json.dumps(BEES)}\n\n{{not json\n", "utf-8")
+    with pytest.raises(DataError, match=r"\(line 3, column 2: "):
+        read_items(path)
+
+
+def test_an_option_without_a_text_is_no_option(tmp_path: Path) -> None:
+    bees = {**BEES, "instruction": BEES["instruction"].replace("Answer1: silk", "Answer1:  ")}
+    assert bees != BEES
+    with pytest.raises(DataError, match="no options to compare"):
+        candidates_of(item_of(tmp_path, bees), "texts")
+
+
+def test_a_file_for_learning_and_for_scoring_tells_them_apart_by_a_split(tmp_path: Path) -> None:
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps([{**BEES, "split": "train"}, {**BEES, "split": "test"}]), "utf-8")
+    require_apart(path)
+    require_apart(tmp_path)  # a folder has a file for each
+    path.write_text(json.dumps([{**BEES, "split": "train"}, BEES]), "utf-8")
+    with pytest.raises(DataError, match=r"1 of its items name no split.*what was learnt"):
+        require_apart(path)
 
 
 def test_an_empty_folder_is_told_what_it_should_hold(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import tyro
 
-from eval.comparison_cells import cell_scores
+from eval.comparison_cells import cell_scores, require_scorable
 from eval.comparison_config import ComparisonConfig
 from eval.comparison_table import best_rate, row_of, table
 from eval.machine import machine
@@ -33,6 +33,8 @@ def compare_methods(config: ComparisonConfig) -> dict[str, Any]:
     does not stop the others.
     """
     config.validate()
+    config.recipe().validate()
+    require_scorable(config.recipe())
     record = _record(config)
     for name in config.methods:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -21,10 +21,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from eval.comparison_config import Recipe, Scored
-from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense
+from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense, sets_to_score
 from eval.score_config import ScoreWatch
 from eval.score_glue import ScoreGlueConfig, score_glue
 from trainer import glue, llm
+from trainer.config_file import to_json
+from trainer.device import precision_name, resolve_device, resolve_dtype
 from trainer.errors import ConfigError, DashboothError, Interrupted
 from trainer.files import write_json
 from trainer.journal import Watch
@@ -44,6 +46,14 @@ class Looks:
 
     training: Watch
     scoring: ScoreWatch
+
+
+def require_scorable(recipe: Recipe) -> None:
+    """DataError where cells of this recipe would find nothing to be scored by, once trained."""
+    if isinstance(recipe, GlueConfig):
+        glue.read_rows(recipe, "dev")
+    else:
+        sets_to_score(ScoreCommonsenseConfig(Path()), recipe)
 
 
 def cell_scores(settings: Recipe, scored: Scored, maker: Maker | None = None) -> Numbers | None:
@@ -92,16 +102,34 @@ def _require_same(settings: Recipe) -> None:
     """ConfigError where the folder holds a cell of other settings, which would spoil the table."""
     assert settings.run is not None
     run = TextRun(settings.run)
-    if run.config_file.exists() and _told(run.read_config()) != _told(settings):
+    if not run.config_file.exists():
+        return
+    found, asked = to_json(_told(run.read_config())), to_json(_told(settings))
+    if found != asked:
         raise ConfigError(
-            f"{run.path} was trained with other settings. Give another --out, or delete it."
+            f"{run.path} was trained with other settings ({', '.join(_others(found, asked))}). Ask "
+            "for the same, give another --out, or delete it."
         )
 
 
 def _told(settings: Recipe) -> Recipe:
     """What makes two cells one, on whichever machine and wherever its folder lies."""
     data = settings.data and str(Path(settings.data).expanduser().resolve())
-    return replace(settings, run=None, workspace=Path(), data=data, model=TextModelConfig())
+    told, precision = settings.model, settings.model.precision
+    if precision == "auto":
+        precision = precision_name(resolve_dtype("auto", resolve_device(told.device)))
+    model = TextModelConfig(precision=precision, quantization=told.quantization)
+    return replace(settings, run=None, workspace=Path(), data=data, model=model)
+
+
+def _others(found: Numbers, asked: Numbers, section: str = "") -> Iterator[str]:
+    """The values that differ, with what is asked for behind."""
+    for name, value in found.items():
+        wanted = asked.get(name)
+        if isinstance(value, dict) and isinstance(wanted, dict):
+            yield from _others(value, wanted, f"{section}{name}.")
+        elif value != wanted:
+            yield f"{section}{name} {value}, now {wanted}"
 
 
 def _alone(make: Callable[..., Numbers], *arguments: object) -> Numbers:

@@ -18,7 +18,7 @@ from eval.comparison_cells import trained
 from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
 from eval.comparison_table import table
 from trainer.adapters.config import AdapterConfig
-from trainer.errors import ConfigError, DashboothError, NonFiniteError
+from trainer.errors import ConfigError, DashboothError, DataError, NonFiniteError
 from trainer.run import RunFolder
 from trainer.text_run import TextRun
 
@@ -126,7 +126,35 @@ def test_cells_of_other_settings_are_not_mixed_in(
     compare_methods(asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,)))
     other = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,), steps=18)
     record = compare_methods(other)
-    assert "was trained with other settings" in record["methods"][0]["failed"]
+    told = "was trained with other settings (optim.steps 15, now 18)"
+    assert told in record["methods"][0]["failed"]
+
+
+def test_a_table_has_one_precision(bert: Path, tmp_path: Path, here: list[str]) -> None:
+    config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,), precision="bf16")
+    compare_methods(config)
+    record = compare_methods(replace(config, precision=None))  # fp32 on a CPU
+    assert "(model.precision bf16, now fp32)" in record["methods"][0]["failed"]
+
+
+def test_nothing_is_trained_that_could_not_be_scored(
+    bert: Path, llama: Path, tmp_path: Path, here: list[str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.tsv").write_text("sentence\tlabel\nGood.\t1\nBad.\t0\n", "utf-8")
+    with pytest.raises(DataError, match="holds no dev set of demo"):
+        compare_methods(asked(bert, tmp_path / "glue", data=str(data)))
+    items = data / "items.jsonl"
+    items.write_text(
+        '{"instruction": "True? Answer format: true/false", "output": "true"}', "utf-8"
+    )
+    with pytest.raises(DataError, match="1 of its items name no split"):
+        config = asked(llama, tmp_path / "llm", data=str(items))
+        compare_methods(replace(config, task="commonsense"))
+    with pytest.raises(ConfigError, match="--optim.batch-size is 0"):
+        compare_methods(asked(bert, tmp_path / "glue", batch_size=0))
+    assert here == []
 
 
 def test_a_method_that_cannot_be_is_named_and_the_others_go_on(

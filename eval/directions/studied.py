@@ -22,7 +22,7 @@ from trainer.adapters.layer import LowRankBranch
 from trainer.adapters.weights import base_fingerprint
 from trainer.checkpoint_folders import checkpoint_folders
 from trainer.checkpoints import ADAPTER
-from trainer.errors import ArtifactError
+from trainer.errors import ArtifactError, ConfigError
 from trainer.methods.build import build_method
 from trainer.text.finished import load_base
 from trainer.text.load import TextModel
@@ -120,14 +120,24 @@ def _require_same_base(text: TextModel, first: FullRun, others: Sequence[Studied
         if isinstance(each, FullRun):
             trained_on, at_hand = each.fingerprint, first.fingerprint
         else:
-            targets = find_targets(text.model, each.native.config.target_modules)
-            trained_on, at_hand = each.native.base_fingerprint, base_fingerprint(targets)
+            trained_on, at_hand = each.native.base_fingerprint, _fingerprint(text, each)
         if trained_on != at_hand:
             raise ArtifactError(
                 f"{each.run.path} was trained on other weights than the full fine-tuning: "
                 f"fingerprint {trained_on[:12]} instead of {at_hand[:12]}. Train both on one base "
                 "with one --model.precision (full needs fp32)."
             )
+
+
+def _fingerprint(text: TextModel, adapter: AdapterRun) -> str:
+    """Of the weights at hand under the linears that the run adapts."""
+    try:
+        return base_fingerprint(find_targets(text.model, adapter.native.config.target_modules))
+    except ConfigError as error:
+        raise ArtifactError(
+            f"{adapter.run.path} was trained on {adapter.config.base}, and the full fine-tuning on "
+            f"{text.name}, which has other linears. Train both on one base."
+        ) from error
 
 
 def read_tuned(full: FullRun, paths: Sequence[str]) -> Tensors:

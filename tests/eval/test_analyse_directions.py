@@ -267,6 +267,14 @@ def test_runs_of_another_base_are_refused(full: TextRun, bert: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_of_another_model_is_refused_by_its_base(
+    full: TextRun, llama: Path, tmp_path: Path
+) -> None:
+    run = llm.train(llm_recipe(llama, tmp_path))
+    with pytest.raises(ArtifactError, match=rf"trained on {llama}, .*has other linears"):
+        analyse_directions(AnalyseConfig(full.path, (run.path,), out=tmp_path / "out"))
+
+
 def test_what_cannot_be_studied_is_refused(full: TextRun, tsd: TextRun, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"trained lora-tsd, so it has no W\*.*--instead full"):
         analyse_directions(AnalyseConfig(tsd.path))

@@ -79,7 +79,7 @@ def _judge(settings: Recipe, looks: Looks | None = None) -> Numbers:
 
 def _left_out(settings: Recipe, text: TextModel) -> Sequence[Example]:
     """Rows that the trial with these settings has not drawn, as tokens."""
-    drawn, seed, longest = settings.examples or 0, CHOOSING_SEED, settings.max_length
+    drawn, seed, longest = settings.examples or 0, CHOOSING_SEED, text.at_most(settings.max_length)
     if isinstance(settings, GlueConfig):
         rows = draw(hold_out(_sentences(settings), drawn, seed)[0], HELD_OUT, seed)
         return tokenise_sentences(text.tokenizer, rows, longest)

@@ -32,7 +32,7 @@ def class_outputs(
     advance: Advance = lambda rows: None,
 ) -> NDArray[np.float32]:
     """(n, labels) outputs of a classifier."""
-    examples = tokenise_sentences(model.tokenizer, rows, max_length)
+    examples = tokenise_sentences(model.tokenizer, rows, model.at_most(max_length))
     classifier = Classification(model)
     found: dict[int, Tensor] = {}
     for batch in _batches([example.length for example in examples], batch_size):

@@ -38,11 +38,12 @@ def _gather(config: GlueConfig) -> Material:
     held_out = draw(dev, config.validation.examples, config.optim.seed)
     config.validate_for(len(rows))
     text = load_base(config)
+    longest = text.at_most(config.max_length)
     return Material(
         text,
         Classification(text),
-        tokenise_sentences(text.tokenizer, rows, config.max_length),
-        tokenise_sentences(text.tokenizer, held_out, config.max_length),
+        tokenise_sentences(text.tokenizer, rows, longest),
+        tokenise_sentences(text.tokenizer, held_out, longest),
     )
 
 

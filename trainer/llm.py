@@ -43,14 +43,16 @@ def _gather(config: LLMConfig) -> Material:
     items, held_out = hold_out(found, kept, seed)
     if not items:
         raise ConfigError(
-            f"--validation.examples {kept} leaves nothing to train on: there are {len(held_out)}."
+            f"--validation.examples {kept} leaves nothing to train on: there are {len(held_out)} "
+            "items. Hold out fewer."
         )
     items = draw(items, config.examples, seed)
     config.validate_for(len(items))
     text = load_base(config)
+    longest = text.at_most(config.max_length)
     return Material(
         text,
         AnswerLoss(text),
-        tokenise_instructions(text.tokenizer, items, config.style, config.max_length),
-        tokenise_instructions(text.tokenizer, held_out, config.style, config.max_length),
+        tokenise_instructions(text.tokenizer, items, config.style, longest),
+        tokenise_instructions(text.tokenizer, held_out, config.style, longest),
     )

@@ -102,6 +102,13 @@ def test_class_outputs_do_not_depend_on_the_batch_and_keep_the_order(bert: Path)
     assert torch.stack(expected).numpy() == pytest.approx(found, abs=1e-5)
 
 
+def test_a_text_longer_than_the_models_positions_is_cut(bert: Path) -> None:
+    classifier = load_classifier(str(bert), CPU, 2)
+    rows = [LabelledText(("Fine. " * words,), None) for words in (31, 200)]  # two tokens each
+    cut, long = class_outputs(classifier, rows, max_length=256, batch_size=1)
+    assert long == pytest.approx(cut)
+
+
 def test_progress_is_told_in_rows(bert: Path) -> None:
     told: list[int] = []
     rows = [LabelledText(("Fine.",), None)] * 5

@@ -37,6 +37,8 @@ from trainer.text_config import TextModelConfig
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, UnpicklingError)
 _HEADS = ("classifier", "score", "pooler")
 """What transformers calls the parts of a classifier that no quantisation may touch."""
+_POSITIONS = ("position_embeddings", "wpe")
+"""And tables of learned positions; RoBERTa counts from behind its padding."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class TextModel:
         """Those of the options that the model's forward takes: some know no positions."""
         known = inspect.signature(self.model.forward).parameters
         return {name: value for name, value in options.items() if name in known}
+
+    def at_most(self, tokens: int) -> int:
+        """So many, or fewer where the model looks positions up in a table that ends before."""
+        ends = [
+            module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+            for name, module in self.model.named_modules()
+            if isinstance(module, nn.Embedding) and name.endswith(_POSITIONS)
+        ]
+        return min([tokens, *ends])
 
 
 def load_classifier(

@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 import sentencepiece
 import torch
-from transformers import DebertaV2Config, DebertaV2Model
+from transformers import (
+    DebertaV2Config,
+    DebertaV2Model,
+    GPT2Config,
+    GPT2LMHeadModel,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
 
 from trainer.adapters.attach import find_targets
 from trainer.data.glue import DEMO_FOLDER, LabelledText
 from trainer.errors import BaseModelError, ConfigError, MissingPackageError
 from trainer.text import packaged
 from trainer.text.batches import tokenise_sentences
-from trainer.text.load import load_causal_lm, load_classifier
+from trainer.text.load import TextModel, load_causal_lm, load_classifier
 from trainer.text.task import Classification
 from trainer.text_config import DEBERTA_LINEARS, TextModelConfig
 
@@ -124,3 +131,25 @@ def test_a_folder_that_holds_no_model_is_said(tmp_path: Path) -> None:
 def test_a_quantised_base_without_a_gpu_is_refused() -> None:
     with pytest.raises(ConfigError, match="needs a GPU"):
         load_causal_lm("/nowhere", TextModelConfig(device="cpu", quantization="4bit"))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["roberta", "gpt2"])
+def test_a_table_of_positions_says_how_long_a_text_can_be(kind: str) -> None:
+    if kind == "roberta":
+        sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+        model = RobertaForSequenceClassification(
+            RobertaConfig(vocab_size=9, num_attention_heads=1, max_position_embeddings=20, **sizes)
+        )
+    else:
+        model = GPT2LMHeadModel(
+            GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=1, n_positions=20)
+        )
+    longest = TextModel(kind, model, None, torch.device("cpu"), torch.float32).at_most(256)
+    model(input_ids=torch.full((1, longest), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        model(input_ids=torch.full((1, longest + 1), 5))
+
+
+def test_positions_that_are_computed_end_nowhere(llama: Path) -> None:
+    assert load_causal_lm(str(llama), CPU).at_most(10_000) == 10_000

@@ -52,6 +52,9 @@ class TextScoreRequest(Strict):
     """How a language model answers: the likeliest choice, or read out of what it writes."""
     items: int | None = None
     """Only the first so many items of instructions; unset, all."""
+    test: bool = False
+    """Predict the test set of the run's texts, whose labels only GLUE's server knows, and write the
+    file that it takes; `data` is then left out."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from trainer.errors import ArtifactError
 from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
 
-OWN = "own"
-"""What the scores by the run's own set are called."""
+OWN, TEST = "own", "test"
+"""What the scores by the run's own set are called, and the answers to its test set."""
 _STEM = "scores"
 
 
@@ -70,6 +70,35 @@ def first_predictions(run: TextRun, scoring: str, rows: int) -> list[dict[str, A
     """The first so many answers of a scoring."""
     with predictions_file(run, scoring).open(encoding="utf-8") as lines:
         return [json.loads(line) for line in itertools.islice(lines, rows)]
+
+
+def submissions(run: TextRun) -> dict[str, Path]:
+    """The files for GLUE's server that a run has made, by name."""
+    return {file.name: file for file in sorted(run.submissions.glob("*.tsv"))}
+
+
+def submission_file(run: TextRun, name: str) -> Path:
+    """One of them; only those that are there are known."""
+    known = submissions(run)
+    if name not in known:
+        raise ArtifactError(
+            f"The run {run.path.name} has no file {name[:100]!r} for GLUE's server; there are: "
+            f"{', '.join(known) or 'none yet'}."
+        )
+    return known[name]
+
+
+def no_test_set(sets: TextSets, config: GlueConfig | LLMConfig, own: str | None) -> str | None:
+    """Why the texts of a run have no test set to predict; None where they have one, or where only
+    the folder that the command line was given knows."""
+    if isinstance(config, LLMConfig):
+        return "Instructions have no server that takes answers: only the tasks of GLUE have."
+    if own is None or own in HUB_SETS:
+        return None
+    return (
+        f"The texts {sets.get(own).name} have no test set to predict for GLUE's server; those of "
+        "GLUE on the hub have one. A file by path: python -m eval.score_glue RUN FILE.tsv."
+    )
 
 
 def scorable(sets: TextSets, config: GlueConfig | LLMConfig) -> list[TextSetView]:

@@ -118,8 +118,8 @@ class Texts:
             raise ConfigError(f"items: is {request.items}; at least 1 is needed.")
         if self._runs.get(request.run).state != "succeeded":
             raise StateError(f"{request.run} has not finished. Let the training finish first.")
-        self._check_rows(request)
-        title = f"scores · {request.run}"
+        (self._check_test_set if request.test else self._check_rows)(request)
+        title = f"{'test set' if request.test else 'scores'} · {request.run}"
         return self._submit(JobKind.TEXT_SCORE, title, request, run=request.run, rerun_of=rerun_of)
 
     def _check_rows(self, request: TextScoreRequest) -> None:
@@ -135,6 +135,24 @@ class Texts:
             raise DataError(
                 f"{request.run} cannot be scored by {view.name}; possible: {', '.join(possible)}."
             )
+
+    def _check_test_set(self, request: TextScoreRequest) -> None:
+        if request.data is not None:
+            raise ConfigError("data: leave it out; the test set is that of the run's own texts.")
+        if words := self.no_test_set(request.run):
+            raise DataError(words)
+
+    def no_test_set(self, run: str) -> str | None:
+        """Why a run cannot make the file for GLUE's server; None where it can."""
+        config, own = self._runs.open(run).read_config(), self.trained_on(run)
+        return text_scores.no_test_set(self._sets, config, own)
+
+    def submissions(self, run: str) -> list[str]:
+        """Names of the files for GLUE's server that a run has made."""
+        return list(text_scores.submissions(self._runs.open(run)))
+
+    def submission_file(self, run: str, name: str) -> Path:
+        return text_scores.submission_file(self._runs.open(run), name)
 
     def scores(self, run: str) -> list[TextScores]:
         """Every scoring of a run, that of its own set first."""

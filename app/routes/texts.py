@@ -136,6 +136,7 @@ def train_on_texts(studio: StudioNeeded, request: TextTrainRequest) -> Job:
 
 @router.post("/jobs/text-score", status_code=201)
 def score_on_texts(studio: StudioNeeded, request: TextScoreRequest) -> Job:
+    """With `test`, the file for GLUE's server; /text-runs/{name}/submissions then has it."""
     return studio.texts.score(request)
 
 
@@ -177,6 +178,18 @@ def text_predictions(
 def text_predictions_file(studio: StudioNeeded, name: str, scoring: str) -> FileResponse:
     """All that was answered, a JSON object a line."""
     return _predictions(name, studio.texts.predictions_file(name, scoring))
+
+
+@router.get("/text-runs/{name}/submissions")
+def text_submissions(studio: StudioNeeded, name: str) -> list[str]:
+    """Names of the files for GLUE's server that the run has made, such as RTE.tsv."""
+    return studio.texts.submissions(name)
+
+
+@router.get("/text-runs/{name}/submissions/{file}", response_class=FileResponse)
+def text_submission(studio: StudioNeeded, name: str, file: str) -> FileResponse:
+    """One of them, by the name that the server wants."""
+    return sent(studio.texts.submission_file(name, file), download=True)
 
 
 @router.get("/text-comparisons")

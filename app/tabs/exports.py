@@ -11,8 +11,8 @@ KINDS = ("diffusers", "kohya", "bundle")
 """Of a run on photos."""
 
 
-def export_links(run: str | None, kinds: Sequence[str] = KINDS) -> Markup:
-    """A download for each program that reads adapters, and of everything; and deletion."""
+def export_links(run: str | None, kinds: Sequence[str] = KINDS, *more: Markup) -> Markup:
+    """A download for each program that reads adapters, of everything, and `more`; and deletion."""
     if not run:
         return Markup("")
     links = [
@@ -22,4 +22,5 @@ def export_links(run: str | None, kinds: Sequence[str] = KINDS) -> Markup:
     ]  # fmt: skip
     delete = button(say("export.delete"), "delete", kind="danger",
                     confirm=say("export.delete_confirm", run=run))  # fmt: skip
-    return el("section", el("h4", say("export.title")), el("div", *links, class_="exports"), delete)
+    files = el("div", *links, *more, class_="exports")
+    return el("section", el("h4", say("export.title")), files, delete)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
 from app.jobs.records import JobKind
 from app.studio import Studio
 from app.tabs.choices import Choices, kept, refreshed
-from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
+from app.tabs.desk import QUIET, Desk, asking, panel, said, showing, two_columns, when
 from app.tabs.exports import export_links
 from app.tabs.language_form import set_label
-from app.tabs.markup import Markup, el, empty, join, table
+from app.tabs.markup import Markup, button, el, empty, join, table
 from app.tabs.numbers import whole_number
 from app.tabs.scorecard import number
 from app.tabs.watch import watch_job
 from app.tabs.words import say
 from app.text_requests import TextScoreRequest
-from app.text_scores import TextScores
+from app.text_scores import OWN, TEST, TextScores
+from trainer.data.glue import TASKS
 from trainer.errors import ConfigError, UserError
 
 SHOWN = 12
@@ -68,13 +70,16 @@ def build_scores(desk: Desk, tab: gr.Tab, trained: gr.Textbox) -> None:
         """The run of the job that has just ended."""
         return fill(studio.job(job_id).run if job_id else current)
 
-    def remove(name: str | None) -> list[Any]:
+    def press(name: str | None, event: gr.EventData) -> list[Any]:
+        if said(event).get("do") == "submit":
+            asked = TextScoreRequest(name or "", test=True)
+            return [*desk.show(studio.texts.score(asked)), *(gr.skip() for _ in shown)]
         studio.delete_run(name or "")
-        return fill(None)
+        return [*desk.stay(), *fill(None)]
 
     shown = [run, data, card, files]
     when(start.click, score, [run, data, by, items], desk.place, problem)
-    when(files.click, remove, [run], shown, file_problem)
+    when(files.click, press, [run], [*desk.place, *shown], file_problem)
     run.input(show, run, shown[1:], **QUIET)
     for ended, kind in ((done, JobKind.TEXT_SCORE), (trained, JobKind.TEXT_TRAIN)):
         ended.change(follow, [desk.watched[kind], run], shown, **QUIET)
@@ -104,9 +109,7 @@ def score_page(studio: Studio, run: str | None) -> Markup:
     """Every scoring of a run, with the first of its answers."""
     if not run:
         return empty(say("scores.none"), say("language.none_next"))
-    scored = score_table(studio, run)
-    if scored is None:
-        return empty(say("scores.empty"), say("language.score_next"))
+    scored = score_table(studio, run) or empty(say("scores.empty"), say("language.score_next"))
     answers = (_answers(studio, run, scores.id) for scores in studio.texts.scores(run))
     return join([scored, *answers])
 
@@ -135,14 +138,15 @@ def _rows(scores: TextScores) -> Iterator[list[object]]:
 
 
 def _title(scoring: str) -> str:
-    return say("language.own_data") if scoring == "own" else scoring
+    known = {OWN: say("language.own_data"), TEST: say("language.test_data")}
+    return known.get(scoring, scoring)
 
 
 def _answers(studio: Studio, run: str, scoring: str) -> Markup:
     rows = studio.texts.predictions(run, scoring, SHOWN)
     head = [say(f"language.{name}") for name in ("text", "right", "answered")]
     link = el("a", say("language.all_answers"), class_="act", download=True,
-              href=f"api/text-runs/{run}/scores/{scoring}/predictions.jsonl")  # fmt: skip
+              href=f"api/text-runs/{run}/scores/{quote(scoring)}/predictions.jsonl")  # fmt: skip
     return el(
         "details", el("summary", say("language.answers", data=_title(scoring))),
         table(head, map(_answer, rows)), el("div", link, class_="acts"),
@@ -153,9 +157,10 @@ def _answer(row: dict[str, Any]) -> list[object]:
     text = " · ".join(row["texts"]) if "texts" in row else row["instruction"]
     right, told = row.get("label", row.get("answer")), row["prediction"]
     mark = "✓ " if right == told else ""
+    shown = say("language.secret") if right is None else right
     written = row.get("response")
     answered = el("span", f"{mark}{told}", el("small", _short(written)) if written else None)
-    return [el("span", _short(text)), right, answered]
+    return [el("span", _short(text)), shown, answered]
 
 
 def _short(text: str) -> str:
@@ -163,10 +168,32 @@ def _short(text: str) -> str:
 
 
 def file_links(studio: Studio, run: str | None) -> Markup:
-    """What PEFT or transformers loads where there is such, the run as a zip, and its deletion."""
+    """What PEFT or transformers loads where there is such, the run as a zip, a task of GLUE's file
+    for its server, and the run's deletion."""
     if not run:
         return Markup("")
-    library = studio.texts.run(run).library
-    if library:
-        return export_links(run, (library, "bundle"))
-    return join([export_links(run, ("bundle",)), el("p", say("export.native"), class_="aside")])
+    view = studio.texts.run(run)
+    of_server = _submission(studio, run) if view.task in TASKS else ()
+    if view.library:
+        return export_links(run, (view.library, "bundle"), *of_server)
+    native = el("p", say("export.native"), class_="aside")
+    return join([export_links(run, ("bundle",), *of_server), native])
+
+
+def _submission(studio: Studio, run: str) -> Iterator[Markup]:
+    """The files that are there; and the button that makes one, or why there is none to make."""
+    made = studio.texts.submissions(run)
+    for name in made:
+        yield el("a", say("language.submission"), el("small", name), class_="act", download=True,
+                 href=f"api/text-runs/{run}/submissions/{quote(name)}")  # fmt: skip
+    if TEST in [scores.id for scores in studio.texts.scores(run)]:
+        return
+    try:
+        words = studio.texts.no_test_set(run)
+    except UserError as error:  # such as for texts that were deleted
+        words = str(error)
+    if not words:
+        label = join([say("language.submit"), el("small", say("language.submit_info"))])
+        yield button(label, "submit")
+    elif not made:
+        yield el("p", words, class_="aside")

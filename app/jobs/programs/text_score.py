@@ -1,4 +1,4 @@
-"""A job that scores a run on texts, by its own set or by another one."""
+"""A job that scores a run on texts, by its own set or by another one, or predicts its test set."""
 
 from __future__ import annotations
 
@@ -25,10 +25,16 @@ def run(job: JobFolder, _stop: Stop) -> dict[str, Any]:
 
 
 def score_run(job: JobFolder, request: TextScoreRequest) -> None:
-    """Write the run's scores. Raises Finished where a person wishes no more of it."""
+    """Write the run's scores, or the file for GLUE's server.
+
+    Raises Finished where a person wishes no more of it.
+    """
     job.progress(0, 0, "load")
     made = TextRun(job.workspace.run(request.run))
     config, watch = made.read_config(), scoring_watch(job)
+    if request.test:
+        score_glue(ScoreGlueConfig(made.path, split="test"), watch)
+        return
     file = _rows(job, config, request.data)
     if isinstance(config, GlueConfig):
         score_glue(ScoreGlueConfig(made.path, file), watch)

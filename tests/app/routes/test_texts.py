@@ -18,6 +18,7 @@ from app.studio import Studio
 from tests.text_bases import glue_recipe
 from trainer import glue
 from trainer.data.glue import DEMO_FOLDER
+from trainer.text_config import LLMConfig
 from trainer.text_run import TextRun
 
 SMALL = {"optim": {"steps": 10}, "max_length": 32}
@@ -100,6 +101,39 @@ def test_a_run_is_scored_only_by_rows_of_its_own_task(
     studio.workspace.run(run).joinpath("status.json").unlink()
     early = client.post("/api/jobs/text-score", json={"run": run})
     assert early.status_code == 409 and "has not finished" in early.json()["error"]
+
+
+def test_the_file_for_glue_s_server_is_asked_for_as_a_scoring_and_fetched_by_name(
+    client: TestClient, studio: Studio, run: str
+) -> None:
+    made = TextRun(studio.workspace.run(run))
+    made.write_config(replace(made.glue_config(), task="rte", data=None))
+    asked = {"run": run, "test": True}
+    job = client.post("/api/jobs/text-score", json=asked).json()
+    assert (job["kind"], job["run"], job["request"]["test"]) == ("text_score", run, True)
+    other = client.post("/api/jobs/text-score", json={**asked, "data": "hub-rte"})
+    assert other.status_code == 422 and "data: leave it out" in other.json()["error"]
+    base = f"/api/text-runs/{run}/submissions"
+    assert client.get(base).json() == []
+    made.submissions.mkdir()
+    (made.submissions / "RTE.tsv").write_text("index\tprediction\n0\tentailment\n")
+    assert client.get(base).json() == ["RTE.tsv"]
+    file = client.get(f"{base}/RTE.tsv")
+    assert file.headers["content-disposition"] == 'attachment; filename="RTE.tsv"'
+    assert file.text.endswith("0\tentailment\n")
+    for name in ("config.json", "..%2fconfig.json", "RTE"):
+        assert client.get(f"{base}/{name}").status_code == 404
+
+
+def test_texts_without_a_test_set_say_so(client: TestClient, studio: Studio, run: str) -> None:
+    asked = {"run": run, "test": True}
+    refused = client.post("/api/jobs/text-score", json=asked)
+    assert refused.status_code == 422
+    assert "Praise and blame have no test set" in refused.json()["error"]
+    TextRun(studio.workspace.run(run)).write_config(LLMConfig())
+    refused = client.post("/api/jobs/text-score", json=asked)
+    assert refused.status_code == 422 and "only the tasks of GLUE" in refused.json()["error"]
+    assert studio.jobs() == []
 
 
 def test_a_comparison_is_a_group_of_cells_with_a_table(client: TestClient) -> None:

@@ -13,7 +13,7 @@ import pytest
 from app.studio import Studio
 from app.tabs.fields import shown
 from app.tabs.language_form import TextForm, preset_for, set_label
-from app.tabs.language_scores import score_page
+from app.tabs.language_scores import file_links, score_page
 from app.tabs.language_table import comparison_page
 from app.text_requests import TextMethodsRequest, TextTrainRequest
 from app.text_training import preset_of
@@ -21,7 +21,7 @@ from app.text_views import TextSetView
 from app.views import Upload
 from trainer.errors import ConfigError
 from trainer.files import write_json
-from trainer.text_config import GlueConfig
+from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
 
 ROWS = "sentence\tlabel\nGood.\t1\nBad.\t0\n"
@@ -113,6 +113,42 @@ def test_scores_stand_with_n_and_interval_and_answers_as_text(studio: Studio) ->
     for words in ("Accuracy", ">4<", "50.0", "25.0 … 75.0", "&lt;b&gt;Good", "✓ 1"):
         assert words in page
     assert "api/text-runs/mine-1/scores/own/predictions.jsonl" in page
+
+
+@pytest.fixture
+def rte(studio: Studio) -> TextRun:
+    """A finished run on GLUE's RTE of the hub."""
+    run = TextRun(studio.workspace.run("rte-1"))
+    run.write_config(GlueConfig(task="rte"))
+    write_json(run.status_file, {"state": "succeeded", "step": 3})
+    return run
+
+
+def test_a_run_on_a_task_with_a_test_set_offers_to_predict_it_and_then_the_file(
+    studio: Studio, rte: TextRun
+) -> None:
+    assert "Predict the test set" in file_links(studio, "rte-1")
+    write_json(rte.path / "scores-test.json", {"scores": {}, "submission": "submission/RTE.tsv"})
+    row = {"texts": ["A", "B"], "label": None, "prediction": "entailment"}
+    rte.predictions.with_stem("predictions-test").write_text(json.dumps(row))
+    rte.submissions.mkdir()
+    (rte.submissions / "RTE.tsv").touch()
+    page = file_links(studio, "rte-1")
+    assert "Predict the test set" not in page
+    assert 'href="api/text-runs/rte-1/submissions/RTE.tsv"' in page
+    answers = score_page(studio, "rte-1")
+    for words in ("Not scored yet", "What it answered, by its test set", "secret", "entailment"):
+        assert words in answers
+
+
+def test_a_run_without_a_test_set_says_so_and_one_on_instructions_says_nothing(
+    studio: Studio, rte: TextRun
+) -> None:
+    rte.write_config(GlueConfig(task="demo"))
+    page = file_links(studio, "rte-1")
+    assert "Praise and blame have no test set" in page and 'data-do="submit"' not in page
+    rte.write_config(LLMConfig())
+    assert "server" not in file_links(studio, "rte-1")
 
 
 def test_a_table_names_what_is_to_come_and_what_failed(studio: Studio) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,26 @@ def test_another_set_of_the_task_has_scores_of_its_own(desk: Any, texts: Studio)
     own, theirs = texts.texts.scores("text-other")
     assert (own.id, theirs.id) == ("own", "mine-dev") and theirs.values["n"] == 2
     assert [row["label"] for row in texts.texts.predictions("text-other", "mine-dev")] == ["1", "0"]
+
+
+def test_the_test_set_of_its_texts_is_predicted_for_the_server_of_glue(
+    desk: Any, texts: Studio, tmp_path: Path
+) -> None:
+    desk.done(train(desk, "text-submitted"))
+    run = TextRun(desk.workspace.run("text-submitted"))
+    (tmp_path / "test.tsv").write_text("index\tsentence\n0\tA lovely film.\n", "utf-8")
+    run.write_config(replace(run.glue_config(), data=str(tmp_path)))
+    job = texts.texts.score(TextScoreRequest("text-submitted", test=True))
+    texts.cancel(job.id)
+    desk.done(desk.job("text_score", job.request, "text-submitted"))
+    [name] = texts.texts.submissions("text-submitted")
+    [answer] = texts.texts.predictions("text-submitted", "test")
+    written = texts.texts.submission_file("text-submitted", name).read_text("utf-8")
+    assert written == f"index\tprediction\n0\t{answer['prediction']}\n"
+    (tmp_path / "test.tsv").unlink()
+    folder = desk.job("text_score", job.request, "text-submitted")
+    assert run_job(folder) is Exit.REFUSED
+    assert "holds no test set of demo" in (folder / "error.txt").read_text()
 
 
 def test_save_and_finish_are_granted_and_what_was_learnt_is_kept(

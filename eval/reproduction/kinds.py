@@ -50,7 +50,8 @@ def slots() -> dict[str, Slot]:
 
 
 def require_fitting(source: Path, values: Any, name: str) -> None:
-    """ConfigError for a name that no section reads, ArtifactError for another kind or task."""
+    """ConfigError for a name that no section reads; ArtifactError for another kind or task, and
+    for a comparison that has no score to show."""
     slot = slots().get(name)
     if slot is None:
         raise ConfigError(f"--name {name}: no section reads it. Possible: {', '.join(slots())}.")
@@ -63,6 +64,11 @@ def require_fitting(source: Path, values: Any, name: str) -> None:
         raise ArtifactError(
             f"{source} is of {task}{f' in {folder}' if slot.folder else ''}; {name} is for "
             f"{slot.task}{f' in {slot.folder}' if slot.folder else ''}."
+        )
+    if "asked" in values and not any(row.get("cells") for row in values["methods"]):
+        raise ArtifactError(
+            f"{source}: no method in it has a score yet, so there is nothing to store. Go on with "
+            "its eval.compare_methods."
         )
 
 

@@ -12,7 +12,8 @@ from eval.reproduction.stored import RESULTS, Results
 from trainer.errors import ArtifactError, ConfigError
 
 COMPARISON: dict[str, Any] = {
-    "asked": {"task": "sst2", "data": "data/glue"}, "recipe": {}, "methods": [],
+    "asked": {"task": "sst2", "data": "data/glue"}, "recipe": {},
+    "methods": [{"method": "lora", "cells": [{"seed": 0}], "open": []}],
 }  # fmt: skip
 QUESTIONS = {**COMPARISON, "asked": {"task": "commonsense", "data": "commonsense/boolq"}}
 DIRECTIONS = {"task": "cola", "change_rates": {}, "methods": {}, "ablations": {}}
@@ -47,6 +48,11 @@ def test_a_name_that_no_section_reads_is_refused_with_all_that_are_possible(
         (COMPARISON, "glue-cola", "is of sst2; glue-cola is for cola"),
         (DIRECTIONS, "directions-sst2", "is of cola; directions-sst2 is for sst2"),
         (QUESTIONS, "commonsense-arc-e", "commonsense in boolq; .* commonsense in ARC-Easy"),
+        (
+            {**COMPARISON, "methods": [{"method": "lora", "failed": "the loss is nan"}]},
+            "glue-sst2",
+            "no method in it has a score yet",
+        ),
     ],
 )
 def test_a_file_of_another_kind_or_task_is_refused(

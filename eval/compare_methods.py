@@ -42,6 +42,11 @@ def compare_methods(config: ComparisonConfig) -> dict[str, Any]:
         except (ConfigError, NonFiniteError) as error:
             record["methods"].append({"method": name, "failed": str(error)})
         write_json(config.folder / "comparison.json", record)
+    # What other calls were at may be there by now.
+    record["methods"] = [
+        row if "failed" in row else row_of(config, row["method"]) for row in record["methods"]
+    ]
+    write_json(config.folder / "comparison.json", record)
     return record
 
 

@@ -193,6 +193,26 @@ def test_a_cell_that_another_call_is_at_is_left_to_it(
     assert compare_methods(config)["methods"][0]["open"] == []
 
 
+def test_a_table_has_what_another_call_made_in_the_meantime(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = asked(bert, tmp_path, seeds=(0,), rates=(1e-2,), methods=("ssl", "lora"))
+    (tmp_path / "cells").mkdir()
+    other = comparison_cells.FileLock(tmp_path / "cells" / "ssl-0.lock")
+
+    def alone(make: Callable[..., Any], *arguments: Any) -> Any:
+        if arguments[0].run.name == "lora-0":
+            other.release()
+            compare_methods(replace(config, methods=("ssl",)))
+        return make(*arguments)
+
+    monkeypatch.setattr(comparison_cells, "_alone", alone)
+    with other:
+        record = compare_methods(config)
+    assert [row["open"] for row in record["methods"]] == [[], []]
+    assert record == json.loads((tmp_path / "comparison.json").read_text("utf-8"))
+
+
 def test_a_language_model_is_compared_by_the_likelihood_of_answers(
     llama: Path, tmp_path: Path, here: list[str]
 ) -> None:

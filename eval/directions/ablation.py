@@ -39,14 +39,15 @@ def unscored(
     """By method with something varied: the folders, by seed, of its runs without a task's score."""
     found = {}
     for method in _launching(pools):
-        own = [place for place, pool in enumerate(pools) if pool[0]["method"] == method]
-        if _panels([pools[place] for place in own]):
-            found[method] = [
-                folders[place][seed]
-                for place in own
-                for seed, row in pools[place][1].items()
-                if not row.keys() - {LOSS}
-            ]
+        panels = _panels([pool for pool in pools if pool[0]["method"] == method])
+        varied = {id(scores) for family in panels.values() for scores in family.values()}
+        found[method] = [
+            folders[place][seed]
+            for place, (_, scores) in enumerate(pools)
+            if id(scores) in varied
+            for seed, row in scores.items()
+            if not row.keys() - {LOSS}
+        ]
     return {method: missing for method, missing in found.items() if missing}
 
 

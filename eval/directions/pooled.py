@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from trainer.config import CheckpointConfig
@@ -73,11 +74,16 @@ def pools(settings: Sequence[Settings]) -> dict[str, list[int]]:
 def _label(own: Settings, distinct: Sequence[Settings]) -> str:
     kin = [each for each in distinct if each["method"] == own["method"]]
     told = [
-        f"{_SHORT.get(key, key.rpartition('.')[2] + ' ')}{value}"
+        f"{_SHORT.get(key, key.rpartition('.')[2] + ' ')}{_told(key, value)}"
         for key, value in own.items()
         if value != _usual([each.get(key) for each in kin])
     ]
     return ", ".join([own["method"], *told])
+
+
+def _told(key: str, value: Any) -> Any:
+    """Where data lie on some machine tells a reader nothing."""
+    return Path(value).name if key == "data" and value else value
 
 
 def _usual(values: Sequence[Any]) -> Any:

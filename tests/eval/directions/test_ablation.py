@@ -96,3 +96,11 @@ def test_where_runs_have_nothing_in_common_those_without_a_score_are_named() -> 
     folders = [{0: "tsd-0", 1: "tsd-1"}, {0: "top-0"}, {0: "init-0"}]
     assert ablations(pools) == {}
     assert unscored(pools, folders) == {"lora-dash": ["tsd-1", "top-0"]}
+
+
+def test_only_runs_that_would_be_compared_are_missed() -> None:
+    """One that differs in more, such as its task or rank, is held against none of the others."""
+    pools = [
+        pool([{LOSS: 0.5}]), pool([{LOSS: 0.4}], direction="top"), pool([{LOSS: 0.1}], rank=4),
+    ]  # fmt: skip
+    assert unscored(pools, [{0: "tsd"}, {0: "top"}, {0: "small"}]) == {"lora-dash": ["tsd", "top"]}

@@ -55,9 +55,9 @@ def test_where_each_has_its_own_value_all_are_named() -> None:
 
 def test_data_are_called_by_their_folder_and_not_by_its_path() -> None:
     config = GlueConfig(adapter=AdapterConfig(method="lora-dash"))
-    other = replace(config, task="rte", data="/somewhere/else/glue")
-    found = pools([settings_of(each, 5) for each in (config, config, other)])
-    assert found == {"lora-dash": [0, 1], "lora-dash, data glue, rte": [2]}
+    other = replace(config, data="/somewhere/else/glue")
+    found = pools([settings_of(config, 5), settings_of(config, 9), settings_of(other, 5)])
+    assert found == {"lora-dash": [0], "lora-dash, t 9": [1], "lora-dash, data glue": [2]}
 
 
 def test_what_nothing_launches_does_not_tell_runs_of_plain_lora_apart() -> None:

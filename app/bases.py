@@ -59,7 +59,7 @@ def hub_repos() -> frozenset[CachedRepoInfo]:
 
 
 def _embedded() -> BaseChoice:
-    size = _gigabytes(ASSETS / "embedded_base")
+    size = gigabytes(ASSETS / "embedded_base")
     return BaseChoice(
         EMBEDDED_BASE, "Embedded: small, for trying out", "embedded", size, "64 pixels, any machine"
     )
@@ -76,7 +76,7 @@ def _on_hub(name: str, label: str, closed: bool) -> BaseChoice:
 def _own(workspace: Workspace) -> Iterator[BaseChoice]:
     for path in sorted(workspace.bases.glob("*")):
         if _is_safetensors(path) or _is_sdxl_folder(path):
-            size = _gigabytes(path)
+            size = gigabytes(path)
             yield BaseChoice(f"{_OWN}{path.name}", path.stem, "downloaded", size, "your own")
 
 
@@ -114,6 +114,7 @@ def _is_safetensors(path: Path) -> bool:
         return False
 
 
-def _gigabytes(path: Path) -> float:
+def gigabytes(path: Path) -> float:
+    """What a file, or a folder with all that is in it, takes of the disk."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e9

@@ -35,4 +35,6 @@ class TextBase:
     label: str
     recipe: Recipe
     state: BaseState
+    gigabytes: float
+    """To download, or on disk."""
     note: str

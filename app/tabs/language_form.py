@@ -8,14 +8,16 @@ from typing import Any, get_args
 import gradio as gr
 
 from app.studio import Studio
+from app.tabs.amounts import size as amount
 from app.tabs.choices import Choices, kept, refreshed
 from app.tabs.desk import QUIET, Desk
 from app.tabs.fields import Setting, advanced, all_settings, changes, shown
 from app.tabs.words import say
+from app.text_bases import is_own
 from app.text_requests import TextTrainRequest
 from app.text_sets import GLUE_DEMO, ITEMS_DEMO
 from app.text_training import OURS, PRESETS, TextConfig, base_of, preset_of
-from app.text_views import Recipe, TextSetView
+from app.text_views import Recipe, TextBase, TextSetView
 from trainer.adapters.config import Method
 from trainer.data.glue import TASKS
 from trainer.errors import ConfigError, UserError
@@ -78,10 +80,7 @@ class TextForm:
 
     def base_choices(self, recipe: Recipe) -> Choices:
         bases = [base for base in self.studio.texts.bases() if base.recipe == recipe]
-        return [
-            (say("base.label", label=base.label, state=say(f"language.base_{base.state}")), base.id)
-            for base in bases
-        ]
+        return [(_base_label(base), base.id) for base in bases]
 
     def values_of(self, data: str, preset: str) -> list[Any]:
         """What the Advanced fields show for a preset; those that the recipe lacks stay."""
@@ -146,6 +145,13 @@ def set_label(view: TextSetView) -> str:
         rows = say("language.rows_to_score", n=f"{view.test:,}")
     told = say("language.own_rows", task=task, rows=rows) if view.source == "uploaded" else rows
     return say("language.set", name=view.name, rows=told)
+
+
+def _base_label(base: TextBase) -> str:
+    """`deberta-v3-base · needs a download of 370 MB`."""
+    state = "own" if is_own(base.id) else base.state
+    size = amount(1e9 * base.gigabytes)
+    return say("base.label", label=base.label, state=say(f"language.base_{state}", size=size))
 
 
 def task_label(task: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from app.tabs.amounts import size as amount
 from app.workspace import Workspace
 from trainer.data.glue import DEMO_FOLDER
 
@@ -28,7 +29,8 @@ def test_own_texts_are_checked_trained_on_and_scored(
     _send(person, _rows(tmp_path / "train.tsv", "train", 24), _rows(tmp_path / "dev.tsv", "dev", 8))
     expect(page.get_by_label("Texts", exact=True)).to_have_value("My reviews · SST-2, 24 rows")
 
-    person.choose("Model", "bert · your own")
+    size = amount(sum(file.stat().st_size for file in bert.iterdir()))
+    person.choose("Model", f"bert · your own, {size}")
     person.choose("Method", "LoRA")
     _set_steps(person, 6)
     person.press("Show the command")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -92,6 +94,15 @@ def test_no_texts_chosen_is_said(form: TextForm) -> None:
 )
 def test_a_base_has_its_own_recipe_of_the_paper(recipe: Any, base: str, preset: str) -> None:
     assert preset_for(recipe, base) == preset
+
+
+def test_a_model_says_what_it_takes_and_whether_it_is_here(form: TextForm, bert: Path) -> None:
+    shutil.copytree(bert, form.studio.workspace.bases / "bert")
+    labels = {base: label for label, base in form.base_choices("glue")}
+    assert labels["minilm"] == "MiniLM, 22.7 M, any machine · comes along"
+    assert labels["bases/bert"].startswith("bert · your own, ")
+    large = "deberta-v3-large · needs a download of 870 MB"
+    assert labels["microsoft/deberta-v3-large"] == large
 
 
 def test_a_set_tells_what_is_in_it(studio: Studio) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -51,7 +52,7 @@ class TextForm:
             info=say("language.method_info"),
         )  # fmt: skip
         self.score = gr.Checkbox(True, label=say("train.score"), info=say("language.score_info"))
-        self.fields = advanced(self.settings, preset_of(studio.texts.set(ITEMS_DEMO), "demo"))
+        self.fields = advanced(self.settings, _shown_first(studio, first))
 
     @property
     def components(self) -> list[Any]:
@@ -171,6 +172,14 @@ def preset_for(recipe: Recipe, base: str) -> str:
     """The first recipe of the paper that is for a base; the demo's for all others."""
     fitting = (name for name in PRESETS[recipe] if base_of(recipe, name) == base)
     return next(fitting, "demo")
+
+
+def _shown_first(studio: Studio, view: TextSetView) -> LLMConfig:
+    """Of the set that is chosen first the demo's values, and instructions' where GLUE has none."""
+    chosen, items = preset_of(view, "demo"), preset_of(studio.texts.set(ITEMS_DEMO), "demo")
+    assert isinstance(items, LLMConfig)
+    names = [field.name for field in dataclasses.fields(items) if hasattr(chosen, field.name)]
+    return dataclasses.replace(items, **{name: getattr(chosen, name) for name in names})
 
 
 def _has(view: TextSetView, setting: Setting) -> bool:

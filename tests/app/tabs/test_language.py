@@ -57,6 +57,11 @@ def test_an_untouched_form_asks_for_nothing_but_the_preset(form: TextForm, data:
     assert form.request(filled(form, data)) == TextTrainRequest(data)
 
 
+def test_a_page_that_nobody_has_touched_asks_for_the_preset_of_its_texts(form: TextForm) -> None:
+    values = [component.value for component in form.components]
+    assert form.request(values) == TextTrainRequest("glue-demo")
+
+
 def test_a_method_is_the_adapter_s_or_stands_in_its_place(form: TextForm) -> None:
     ours, theirs = (form.request(filled(form, "glue-demo", name)) for name in ("lora", "dora"))
     assert ours.settings == {"adapter": {"method": "lora"}} and ours.instead is None

@@ -27,8 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _flush_to_disk(temporary)
-        os.chmod(temporary, 0o644)
+        _settle(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -47,16 +46,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                _flush_to_disk(file)
+                _settle(file)
         shutil.rmtree(path, ignore_errors=True)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _flush_to_disk(path: Path) -> None:
+def _settle(path: Path) -> None:
+    """On the disk, and to be read by all: safetensors and mkstemp write for the owner alone."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+    path.chmod(0o644)
 
 
 def write_json(path: Path, value: Any) -> None:

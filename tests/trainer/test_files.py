@@ -42,6 +42,15 @@ def test_a_folder_takes_the_place_of_the_old_one_only_when_it_is_done(tmp_path: 
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_files_are_to_be_read_by_all_alone_and_in_a_folder(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "alone") as temporary:
+        temporary.chmod(0o600)
+    with whole_folder(tmp_path / "model") as folder:
+        (folder / "weights").touch(mode=0o600)  # as safetensors does
+    files = (tmp_path / "alone", tmp_path / "model" / "weights")
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o644, 0o644]
+
+
 def test_the_digest_is_sha256(tmp_path: Path) -> None:
     path = tmp_path / "abc"
     path.write_bytes(b"abc")  # the test vector of FIPS 180-4

@@ -9,7 +9,6 @@ What was trained whole beside the adapter, a classifier, is in the file by its o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from trainer.adapters.attach import Adapter
 from trainer.adapters.export import export_factors
-from trainer.files import whole_folder
+from trainer.files import whole_folder, write_json
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -81,4 +80,4 @@ def write_peft_folder(
     written = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     with whole_folder(folder) as temporary:
         save_file(written, temporary / WEIGHTS, {"format": "pt"})
-        (temporary / CONFIG).write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+        write_json(temporary / CONFIG, told)

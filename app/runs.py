@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
@@ -21,6 +21,7 @@ from trainer.run import Run
 from trainer.text_run import TextRun
 
 Export = Literal["diffusers", "kohya", "peft", "transformers", "bundle"]
+Found = TypeVar("Found")
 
 
 class Runs:
@@ -109,6 +110,13 @@ def _exports(run: Run) -> dict[Export, Path]:
         "bundle": run.path,
     }
     return {what: path for what, path in known.items() if path.exists()}
+
+
+def one_of(known: Mapping[str, Found], name: str, missing: str) -> Found:
+    """What goes by that name; ArtifactError says what is `missing`, and which names there are."""
+    if name not in known:
+        raise ArtifactError(f"{missing}; there are: {', '.join(known) or 'none yet'}.")
+    return known[name]
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

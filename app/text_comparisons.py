@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.runs import read_json
+from app.runs import one_of, read_json
 from app.text_bases import place_of, resolve_text_base
 from app.text_requests import TextMethodsRequest
 from app.text_scores import scorings
@@ -105,12 +105,8 @@ class TextComparisons:
     def cell(self, comparison_id: str, run: str) -> TextRun:
         """The run of a scored cell by its name; only those that are there are known."""
         known = _scored_cells(self.get(comparison_id).config)
-        if run not in known:
-            raise ArtifactError(
-                f"The comparison {comparison_id} has no scored cell {run[:100]!r}; there are: "
-                f"{', '.join(known) or 'none yet'}."
-            )
-        return known[run]
+        missing = f"The comparison {comparison_id} has no scored cell {run[:100]!r}"
+        return one_of(known, run, missing)
 
     def delete(self, comparison_id: str) -> None:
         self.get(comparison_id)

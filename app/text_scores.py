@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.runs import read_json
+from app.runs import one_of, read_json
 from app.text_sets import GLUE_DEMO, HUB_SETS, ITEMS_DEMO, TextSets
 from app.text_views import TextSetView
 from app.workspace import Workspace
-from trainer.errors import ArtifactError
 from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
 
@@ -56,12 +55,7 @@ def all_scores(run: TextRun) -> list[TextScores]:
 
 def predictions_file(run: TextRun, scoring: str) -> Path:
     """The answers behind a scoring; only those that are there are known."""
-    known = scorings(run)
-    if scoring not in known:
-        raise ArtifactError(
-            f"The run {run.path.name} has no scores {scoring[:100]!r}; there are: "
-            f"{', '.join(known) or 'none yet'}."
-        )
+    one_of(scorings(run), scoring, f"The run {run.path.name} has no scores {scoring[:100]!r}")
     own = run.predictions
     return own if scoring == OWN else own.with_stem(f"{own.stem}-{scoring}")
 
@@ -79,13 +73,8 @@ def submissions(run: TextRun) -> dict[str, Path]:
 
 def submission_file(run: TextRun, name: str) -> Path:
     """One of them; only those that are there are known."""
-    known = submissions(run)
-    if name not in known:
-        raise ArtifactError(
-            f"The run {run.path.name} has no file {name[:100]!r} for GLUE's server; there are: "
-            f"{', '.join(known) or 'none yet'}."
-        )
-    return known[name]
+    missing = f"The run {run.path.name} has no file {name[:100]!r} for GLUE's server"
+    return one_of(submissions(run), name, missing)
 
 
 def no_test_set(sets: TextSets, config: GlueConfig | LLMConfig, own: str | None) -> str | None:

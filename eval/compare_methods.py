@@ -15,31 +15,35 @@ from typing import Any
 
 import tyro
 
-from eval.comparison_cells import cell_scores, require_scorable
+from eval.comparison_cells import cell_result, require_same, require_scorable
 from eval.comparison_config import ComparisonConfig
-from eval.comparison_table import best_rate, row_of, table
+from eval.comparison_table import best_rate, cells_of_method, row_of, table
 from eval.machine import machine
-from eval.rate_choice import rate_losses
+from eval.rate_choice import rate_losses, trials_of
 from trainer.command_line import run_command
 from trainer.config_file import to_json
-from trainer.errors import ConfigError, Interrupted, NonFiniteError
+from trainer.errors import ConfigError, Interrupted
 from trainer.files import write_json
 
 
 def compare_methods(config: ComparisonConfig) -> dict[str, Any]:
     """Fill the table as far as it goes, and write comparison.json after every method.
 
-    A method that this model cannot have, or whose training diverges, is named with the reason and
-    does not stop the others.
+    A method that this model cannot have is named with the reason and does not stop the others; so
+    is a seed whose training diverges. ConfigError, with nothing written, where the folder has cells
+    of other settings.
     """
     config.validate()
     config.recipe().validate()
     require_scorable(config.recipe())
+    for name in config.methods:
+        for settings in (*trials_of(config, name), *cells_of_method(config, name)):
+            require_same(settings)
     record = _record(config)
     for name in config.methods:
         try:
             record["methods"].append(_row(config, name))
-        except (ConfigError, NonFiniteError) as error:
+        except ConfigError as error:
             record["methods"].append({"method": name, "failed": str(error)})
         write_json(config.folder / "comparison.json", record)
     # What other calls were at may be there by now.
@@ -57,11 +61,16 @@ def _row(config: ComparisonConfig, name: str) -> dict[str, Any]:
         rate = best_rate(losses)
         print(f"{name}: rate {rate:g} of {', '.join(map('{:g}'.format, losses))}", flush=True)
         for seed in config.seeds:
-            scores = cell_scores(config.cell(name, rate, seed), config.scored)
-            if scores is not None:
-                told = [f"{measure} {100 * value:.1f}" for measure, value in scores.items()]
-                print(f"  seed {seed}: {', '.join(told)}", flush=True)
+            found = cell_result(config.cell(name, rate, seed), config.scored)
+            if found is not None:
+                print(f"  seed {seed}: {_told(found)}", flush=True)
     return row_of(config, name)
+
+
+def _told(found: dict[str, Any]) -> str:
+    if "diverged" in found:
+        return f"diverged: {found['diverged']}"
+    return ", ".join(f"{name} {100 * value:.1f}" for name, value in found["scores"].items())
 
 
 def _record(config: ComparisonConfig) -> dict[str, Any]:
@@ -90,6 +99,8 @@ def _report(config: ComparisonConfig) -> None:
     print(table(record))
     print("\n  The head's parameters are not counted; seconds are of training alone.")
     print(f"  {config.folder / 'comparison.json'}")
+    if all("failed" in row for row in record["methods"]):
+        raise ConfigError("No method could be trained here; the reasons stand above.")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from eval.score_glue import ScoreGlueConfig, score_glue
 from trainer import glue, llm
 from trainer.config_file import to_json
 from trainer.device import precision_name, resolve_device, resolve_dtype
-from trainer.errors import ConfigError, DashboothError, Interrupted
+from trainer.errors import ConfigError, DashboothError, Interrupted, NonFiniteError
 from trainer.files import write_json
 from trainer.journal import Watch
 from trainer.stopping import stop_on_signals
@@ -56,10 +56,12 @@ def require_scorable(recipe: Recipe) -> None:
         sets_to_score(ScoreCommonsenseConfig(Path()), recipe)
 
 
-def cell_scores(settings: Recipe, scored: Scored, maker: Maker | None = None) -> Numbers | None:
-    """Every measure of a cell, made now if it is not there; None while another call makes it."""
-    found = once(scored.file, maker, _score_cell, settings, scored)
-    return None if found is None else found["scores"]
+def cell_result(settings: Recipe, scored: Scored, maker: Maker | None = None) -> Numbers | None:
+    """What became of a cell, made now if it is not there; None while another call makes it.
+
+    {"scores": by measure, "items": how many answers the first is of}, or {"diverged": the error}.
+    """
+    return once(scored.file, maker, _score_cell, settings, scored)
 
 
 def here(looks: Looks) -> Maker:
@@ -85,7 +87,7 @@ def once(
     Interrupted after a signal, with everything saved.
     """
     assert settings.run is not None
-    _require_same(settings)
+    require_same(settings)
     file, lock = settings.run / name, settings.run.with_name(f"{settings.run.name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -98,7 +100,7 @@ def once(
     return values
 
 
-def _require_same(settings: Recipe) -> None:
+def require_same(settings: Recipe) -> None:
     """ConfigError where the folder holds a cell of other settings, which would spoil the table."""
     assert settings.run is not None
     run = TextRun(settings.run)
@@ -178,8 +180,10 @@ def trained(settings: Recipe, looks: Looks | None = None) -> TextRun:
 
 
 def _score_cell(settings: Recipe, scored: Scored, looks: Looks | None = None) -> Numbers:
-    """{"scores": by measure, "items": how many answers the first is of}"""
-    run = trained(settings, looks)
+    try:
+        run = trained(settings, looks)
+    except NonFiniteError as error:
+        return {"diverged": str(error)}
     watch = looks.scoring if looks else None
     if isinstance(settings, GlueConfig):
         measures = score_glue(ScoreGlueConfig(run.path), watch)["scores"]

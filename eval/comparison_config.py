@@ -111,6 +111,12 @@ class ComparisonConfig:
         faults = [*(fault for name in self.methods if (fault := _fault(name)))]
         if not (self.methods and self.seeds):
             faults.append("--methods and --seeds need at least one each.")
+        faults += [
+            f"{flag}: {', '.join(map(str, twice))} stands there twice; give each once."
+            for flag, given in
+            (("--methods", self.methods), ("--seeds", self.seeds), ("--rates", self.rates))
+            if (twice := sorted({value for value in given if given.count(value) > 1}, key=str))
+        ]  # fmt: skip
         counts = [("--test-items", self.test_items, 1),
                   ("--generated-items", self.generated_items, 0)]  # fmt: skip
         faults += out_of_range(counts, [])
@@ -186,13 +192,13 @@ def method_of(name: str, adapter: AdapterConfig) -> tuple[AdapterConfig, Instead
 
 def _fault(name: str) -> str | None:
     method, _, direction = name.partition(":")
-    core = (*get_args(Method), *VARIANTS)
-    fits = method in core if not direction else method in get_args(Method)
-    if name in get_args(Instead) or (fits and direction in ("", *get_args(Direction))):
+    launching = [core for core in get_args(Method) if AdapterConfig(method=core).launches]
+    plain = (*get_args(Method), *VARIANTS, *get_args(Instead))
+    if name in plain or (method in launching and direction in get_args(Direction)):
         return None
     return (
-        f"--methods {name}: possible are {', '.join((*core, *get_args(Instead)))}, and for the "
-        f"core's a direction behind a colon: {', '.join(get_args(Direction))}."
+        f"--methods {name}: possible are {', '.join(plain)}, and behind {', '.join(launching)} a "
+        f"colon with a direction: {', '.join(get_args(Direction))}."
     )
 
 

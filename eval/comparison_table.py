@@ -19,24 +19,39 @@ Row = dict[str, Any]
 
 
 def row_of(config: ComparisonConfig, name: str) -> Row:
-    """A method's choice of rate and its cells, as far as they are there; the seeds still open."""
+    """A method's choice of rate and its cells, as far as they are there; the seeds still open, and
+    those whose training diverged, with the error."""
     losses = _known_losses(config, name)
     if losses is None:
         return {"method": name, "open": list(config.seeds)}
-    rate = best_rate(losses)
-    found = (_cell(config.cell(name, rate, seed), config.scored.file) for seed in config.seeds)
-    cells = [cell for cell in found if cell is not None]
-    done = [cell["seed"] for cell in cells]
+    ended = {
+        settings.optim.seed: (settings, values)
+        for settings in cells_of_method(config, name)
+        if (values := _read(settings, config.scored.file)) is not None
+    }
     return {
         "method": name,
-        "learning_rate": rate,
+        "learning_rate": best_rate(losses),
         "held_out_loss": {
             f"{rate:g}": loss if math.isfinite(loss) else "diverged"
             for rate, loss in losses.items()
         },
-        "open": [seed for seed in config.seeds if seed not in done],
-        "cells": cells,
+        "open": [seed for seed in config.seeds if seed not in ended],
+        "diverged": {
+            str(seed): values["diverged"]
+            for seed, (_, values) in ended.items()
+            if "diverged" in values
+        },
+        "cells": [_cell(*cell) for cell in ended.values() if "scores" in cell[1]],
     }
+
+
+def cells_of_method(config: ComparisonConfig, name: str) -> list[Recipe]:
+    """The settings of its cells; none until its rate is known."""
+    losses = _known_losses(config, name)
+    if losses is None:
+        return []
+    return [config.cell(name, best_rate(losses), seed) for seed in config.seeds]
 
 
 def best_rate(losses: dict[float, float]) -> float:
@@ -55,11 +70,9 @@ def _known_losses(config: ComparisonConfig, name: str) -> dict[float, float] | N
     return losses
 
 
-def _cell(settings: Recipe, file: str) -> Row | None:
-    """One training in numbers; None where it has not ended."""
-    scored = _read(settings, file)
-    if scored is None or settings.run is None:
-        return None
+def _cell(settings: Recipe, scored: Row) -> Row:
+    """One training in numbers."""
+    assert settings.run is not None
     run = TextRun(settings.run)
     steps = [row for row in run.metric_rows() if row["kind"] == "step"]
     status = json.loads(run.status_file.read_text("utf-8"))
@@ -89,9 +102,12 @@ def table(record: Row) -> str:
     for row in record["methods"]:
         if row.get("failed"):
             lines.append(f"    {row['method']}: {row['failed']}")
-        elif row["open"]:
+            continue
+        if row["open"]:
             seeds = " ".join(map(str, row["open"]))
             lines.append(f"    {row['method']}: another call is at seed {seeds}")
+        lines += [f"    {row['method']}: seed {seed} diverged, and is not in the mean: {why}"
+                  for seed, why in row.get("diverged", {}).items()]  # fmt: skip
     return "\n".join(lines)
 
 

@@ -36,16 +36,21 @@ def rate_losses(
     config: ComparisonConfig, name: str, maker: Maker | None = None
 ) -> dict[float, float] | None:
     """The loss by rate, infinite where training diverged; None while another call tries one."""
-    rows = _training_rows(config.recipe())
-    examples = rows - max(1, rows // CHOOSING_SHARE)
     losses = {}
-    for rate in config.rates_of(name):
-        settings = config.trial(name, rate, examples)
+    for settings in trials_of(config, name):
         found = once("loss.json", maker, _judge, settings)
         if found is None:
             return None
+        rate = settings.optim.learning_rate
         losses[rate] = math.inf if found["loss"] is None else found["loss"]
     return losses
+
+
+def trials_of(config: ComparisonConfig, name: str) -> list[Recipe]:
+    """The settings of a method with every rate that it has to choose from."""
+    rows = _training_rows(config.recipe())
+    examples = rows - max(1, rows // CHOOSING_SHARE)
+    return [config.trial(name, rate, examples) for rate in config.rates_of(name)]
 
 
 def _training_rows(recipe: Recipe) -> int:

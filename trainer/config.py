@@ -190,7 +190,7 @@ def _range_faults(config: DreamBoothConfig) -> list[str]:
         ("--optim.min-snr-gamma", optim.min_snr_gamma),
         ("--checkpoint.minutes", config.checkpoint.minutes),
     ]
-    return out_of_range(at_least, positive)
+    return [*out_of_range(at_least, positive), *beta_faults(optim.betas)]
 
 
 def out_of_range(
@@ -203,6 +203,14 @@ def out_of_range(
           for flag, value, low in at_least if value is not None and not value >= low),
         *(f"{flag} is {value}; it must be above 0."
           for flag, value in positive if value is not None and not value > 0),
+    ]  # fmt: skip
+
+
+def beta_faults(betas: tuple[float, float]) -> list[str]:
+    """A fault for each of Adam's moment decays that is none."""
+    return [
+        f"--optim.betas has {beta}; both must be at least 0 and below 1."
+        for beta in betas if not 0 <= beta < 1
     ]  # fmt: skip
 
 

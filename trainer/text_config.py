@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.adapters.config import AdapterConfig
-from trainer.config import CheckpointConfig, device_faults, out_of_range
+from trainer.config import CheckpointConfig, beta_faults, device_faults, out_of_range
 from trainer.data.instruct import DEMO_FILE, Style
 from trainer.errors import ConfigError
 from trainer.methods.config import Instead
@@ -208,7 +208,7 @@ def _range_faults(config: TextConfig) -> list[str]:
         ("--optim.max-grad-norm", optim.max_grad_norm),
         ("--checkpoint.minutes", config.checkpoint.minutes),
     ]
-    return out_of_range(at_least, positive)
+    return [*out_of_range(at_least, positive), *beta_faults(optim.betas)]
 
 
 def _combination_faults(config: TextConfig) -> list[str]:

@@ -78,6 +78,7 @@ _DEMO_LLM = LLMConfig(
     style="texts",
     adapter=AdapterConfig(rank=8, alpha=16, dropout=0.05, target_modules=LLAMA_LINEARS),
     optim=TextOptimConfig(steps=60, batch_size=8, learning_rate=5e-4),
+    validation=ValidationConfig(examples=40),  # where asked for: the bundled items are few
 )
 
 

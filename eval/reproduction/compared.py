@@ -88,6 +88,10 @@ def _unfinished(record: Result) -> list[str]:
         f"{method_name(row['method'])}: {row['failed']}" for row in record["methods"]
         if row.get("failed")
     ]  # fmt: skip
+    lines += [
+        f"{method_name(row['method'])}: seed {seed} diverged, and is not in the mean."
+        for row in record["methods"] for seed in row.get("diverged", ())
+    ]  # fmt: skip
     open_cells = [
         f"{method_name(row['method'])} (seeds {', '.join(map(str, row['open']))})"
         for row in record["methods"] if row.get("open")

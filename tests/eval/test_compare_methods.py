@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from eval import comparison_cells, rate_choice
-from eval.compare_methods import compare_methods
+from eval.compare_methods import compare_methods, main
 from eval.comparison_cells import trained
 from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
 from eval.comparison_table import table
@@ -125,16 +125,17 @@ def test_cells_of_other_settings_are_not_mixed_in(
 ) -> None:
     compare_methods(asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,)))
     other = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,), steps=18)
-    record = compare_methods(other)
-    told = "was trained with other settings (optim.steps 15, now 18)"
-    assert told in record["methods"][0]["failed"]
+    table_before = (tmp_path / "comparison.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"other settings \(optim\.steps 15, now 18\)"):
+        compare_methods(other)
+    assert (tmp_path / "comparison.json").read_bytes() == table_before
 
 
 def test_a_table_has_one_precision(bert: Path, tmp_path: Path, here: list[str]) -> None:
     config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,), precision="bf16")
     compare_methods(config)
-    record = compare_methods(replace(config, precision=None))  # fp32 on a CPU
-    assert "(model.precision bf16, now fp32)" in record["methods"][0]["failed"]
+    with pytest.raises(ConfigError, match=r"\(model\.precision bf16, now fp32\)"):
+        compare_methods(replace(config, precision=None))  # fp32 on a CPU
 
 
 def test_nothing_is_trained_that_could_not_be_scored(
@@ -179,6 +180,34 @@ def test_a_rate_that_diverges_loses(
     config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-3, 1e-2))
     row = compare_methods(config)["methods"][0]
     assert row["held_out_loss"]["0.001"] == "diverged" and row["learning_rate"] == 1e-2
+
+
+def test_a_seed_that_diverges_is_named_and_the_others_count(
+    bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(settings: Any, looks: Any) -> Any:
+        if settings.optim.seed == 1:
+            raise NonFiniteError("the loss of row 7 is nan")
+        return trained(settings, looks)
+
+    monkeypatch.setattr(comparison_cells, "trained", diverging)
+    config = asked(bert, tmp_path, methods=("ssl",), seeds=(0, 1, 2), rates=(1e-2,))
+    record = compare_methods(config)
+    row = record["methods"][0]
+    assert [cell["seed"] for cell in row["cells"]] == [0, 2] and row["open"] == []
+    assert row["diverged"] == {"1": "the loss of row 7 is nan"}
+    assert "ssl: seed 1 diverged, and is not in the mean: the loss of row 7 is nan" in table(record)
+    here.clear()
+    assert compare_methods(config)["methods"] == record["methods"] and here == []
+
+
+def test_a_command_that_made_nothing_ends_as_an_error(
+    bert: Path, tmp_path: Path, here: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["--task", "demo", "--base", str(bert), "--out", str(tmp_path), "--seeds", "0"]
+    assert main([*told, "--methods", "prefix"]) == 2
+    assert "causal language models" in (said := capsys.readouterr()).out
+    assert "No method could be trained" in said.err
 
 
 def test_a_cell_that_another_call_is_at_is_left_to_it(
@@ -234,8 +263,8 @@ def test_a_language_model_is_compared_by_the_likelihood_of_answers(
 def test_a_cell_has_a_process_of_its_own(bert: Path, tmp_path: Path) -> None:
     config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,))
     settings = config.cell("ssl", 1e-2, 0)
-    scores = comparison_cells.cell_scores(settings, config.scored)
-    assert scores is not None and 0 <= scores["accuracy"] <= 1
+    found = comparison_cells.cell_result(settings, config.scored)
+    assert found is not None and 0 <= found["scores"]["accuracy"] <= 1
     assert settings.run is not None and (settings.run / "cell.json").exists()
 
 
@@ -272,9 +301,12 @@ def test_cells_and_trials_have_the_precision_asked_for_or_the_recipes() -> None:
 
 def test_every_fault_is_named_at_once() -> None:
     config = ComparisonConfig(
-        methods=("lora", "lara", "dora:top", "lora-dash:up"), seeds=(), steps=2
+        methods=("lora", "lara", "dora:top", "lora:top", "lora-dash:up", "lara"), seeds=(), steps=2
     )
     with pytest.raises(ConfigError) as error:
         config.validate()
-    for words in ("lara: possible are", "dora:top:", "lora-dash:up:", "--seeds", "--steps is 2"):
+    for words in ("lara: possible are", "dora:top:", "--methods lora:top:", "lora-dash:up:",
+                  "--methods: lara stands there twice", "--seeds", "--steps is 2"):  # fmt: skip
         assert words in str(error.value)
+    with pytest.raises(ConfigError, match="--seeds: 0 stands there twice"):
+        ComparisonConfig(seeds=(0, 0, 1)).validate()

@@ -18,6 +18,7 @@ from trainer.config import (
 )
 from trainer.config_file import from_json, read_config, to_json
 from trainer.errors import ConfigError
+from trainer.text_config import LLMConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -95,3 +96,17 @@ def test_all_faults_of_the_values_are_named_by_flag() -> None:
 )
 def test_steps_follow_the_photos(photos: int, steps: int) -> None:
     assert DreamBoothConfig().total_steps(photos) == steps
+
+
+@pytest.mark.parametrize("recipe", [DreamBoothConfig, LLMConfig], ids=["pictures", "text"])
+def test_moment_decays_that_are_none_are_named(
+    recipe: type[DreamBoothConfig] | type[LLMConfig],
+) -> None:
+    config = recipe()
+    wrong = dataclasses.replace(config.optim, betas=(1.5, -0.1))
+    with pytest.raises(ConfigError) as caught:
+        dataclasses.replace(config, optim=wrong).validate()  # type: ignore[arg-type]
+    for beta in ("1.5", "-0.1"):
+        assert f"--optim.betas has {beta}; both must be at least 0 and below 1." in str(
+            caught.value
+        )

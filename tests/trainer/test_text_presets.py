@@ -9,6 +9,7 @@ import pytest
 
 from trainer import train_glue, train_llm
 from trainer.config_file import from_json, to_json
+from trainer.data.instruct import read_items
 from trainer.errors import ConfigError
 from trainer.text_config import GlueConfig, LLMConfig, TextConfig, TextOptimConfig
 from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset
@@ -66,6 +67,12 @@ def test_every_preset_is_valid_and_survives_json(config: TextConfig) -> None:
 def test_a_task_that_is_not_in_the_table_is_refused_with_those_that_are() -> None:
     with pytest.raises(ConfigError, match=r"wnli.*Table 10.*stsb"):
         glue_preset("deberta-v3-base-r2", "wnli")
+
+
+def test_the_demos_leave_enough_to_train_on_where_a_validation_is_asked_for() -> None:
+    settings = train_llm.SCRIPT.parse(["--validation.every", "20"]).settings
+    learnable = len(read_items(settings.items))
+    assert settings.validation.examples < learnable / 2
 
 
 def test_no_flags_mean_the_demo() -> None:

@@ -17,10 +17,11 @@ from app.jobs.programs.text_score import scoring_watch
 from app.jobs.programs.watching import launch_summary
 from app.text_comparisons import TextComparisons
 from app.text_requests import TextCellRequest
-from eval.comparison_cells import Looks, Maker, Numbers, cell_scores, here
+from eval.comparison_cells import Looks, Maker, Numbers, cell_result, here
 from eval.comparison_config import ComparisonConfig, Recipe
 from eval.comparison_table import best_rate
 from eval.rate_choice import rate_losses
+from trainer.errors import NonFiniteError
 from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.run import RunFolder
@@ -38,9 +39,11 @@ def run(job: JobFolder, stop: Stop) -> dict[str, Any]:
     maker = _maker(job, stop, config, name)
     losses = _once_there(job, "rate-wait", partial(rate_losses, config, name, maker))
     rate = best_rate(losses)
-    cell = partial(cell_scores, config.cell(name, rate, seed), config.scored, maker)
-    scores = _once_there(job, "cell-wait", cell)
-    return {"comparison": request.comparison, "learning_rate": rate, "scores": scores}
+    cell = partial(cell_result, config.cell(name, rate, seed), config.scored, maker)
+    found = _once_there(job, "cell-wait", cell)
+    if "diverged" in found:
+        raise NonFiniteError(found["diverged"])
+    return {"comparison": request.comparison, "learning_rate": rate, "scores": found["scores"]}
 
 
 def _once_there(job: JobFolder, phase: str, make: Callable[[], Made | None]) -> Made:

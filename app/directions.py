@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app import checks
 from app.jobs.engine import Queue
 from app.jobs.records import Job, JobKind, StateError
+from app.layers import adapted_layers, whole_layers
 from app.requests import DirectionsRequest
 from app.runs import read_json
 from app.text_runs import TextRuns, TextRunView
@@ -38,6 +40,15 @@ class Directions:
         finished = [run for run in self._finished() if run.name != full and run.base == base]
         return [run for run in finished if not run.instead or run.method == FULL]
 
+    def layers(self, full: str, runs: Sequence[str]) -> list[str]:
+        """The layers that a study of these looks at: those of the adapters beside the full
+        fine-tuning, and without any, those that its own settings name."""
+        adapters = [name for name in runs if not self._runs.get(name).instead]
+        if adapters:
+            return adapted_layers([self._runs.open(name) for name in adapters])
+        run = self._runs.open(full)
+        return whole_layers(run, run.read_config().adapter.target_modules)
+
     def _finished(self) -> list[TextRunView]:
         return [run for run in self._runs.all() if run.state == "succeeded"]
 
@@ -45,9 +56,19 @@ class Directions:
         checks.check_directions(request)
         full, *others = [self._runs.get(name) for name in (request.full, *request.runs)]
         _require_comparable(full, others)
+        if request.layer is not None:
+            self._require_layer(request)
         title = f"directions · {full.name}, {len(others)} runs beside"
         values = dataclasses.asdict(request)
         return self._queue.submit(JobKind.DIRECTIONS, title, values, rerun_of=rerun_of)
+
+    def _require_layer(self, request: DirectionsRequest) -> None:
+        layers = self.layers(request.full, request.runs)
+        if not any(f".{path}".endswith(f".{request.layer}") for path in layers):
+            raise ConfigError(
+                f"layer: no layer that is studied is called {request.layer}; for example "
+                f"{', '.join(layers[:3])}."
+            )
 
     def studies(self, job_id: str) -> dict[str, Any]:
         """directions.json of a job; its figures are files of the job, below `studies/`."""

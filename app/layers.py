@@ -1,9 +1,11 @@
-"""Which layers runs have launched directions in, read from their files. No torch."""
+"""Which layers runs have changed or launched directions in, read from their files. No torch."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -12,6 +14,8 @@ from trainer.run import RunFolder
 
 _INDEX = ".direction_index"
 """The tensor of a layer's launched directions; -1 where launch left the layer plain."""
+_DOWN, _WEIGHT = ".lora_A", ".weight"
+"""A tensor that every adapted layer has, and one that every layer has that was trained whole."""
 
 
 def common_layers(runs: Sequence[RunFolder]) -> list[str]:
@@ -20,11 +24,35 @@ def common_layers(runs: Sequence[RunFolder]) -> list[str]:
     return sorted(set.intersection(*launched), key=_in_order) if launched else []
 
 
+def adapted_layers(runs: Sequence[RunFolder]) -> list[str]:
+    """Layers that an adapter of any of these changes, in the order of the model."""
+    return sorted({path for run in runs for path in _ending(run, _DOWN)}, key=_in_order)
+
+
+def whole_layers(run: RunFolder, names: Sequence[str]) -> list[str]:
+    """Layers of a run that trained the base's own weights, whose paths end in one of the names."""
+    ends = tuple(f".{name}" for name in names)
+    found = [path for path in _ending(run, _WEIGHT) if f".{path}".endswith(ends)]
+    return sorted(found, key=_in_order)
+
+
+def _ending(run: RunFolder, ending: str) -> list[str]:
+    with _tensors(run) as file:
+        return [key.removesuffix(ending) for key in file.keys() if key.endswith(ending)]
+
+
 def _launched(run: RunFolder) -> set[str]:
+    with _tensors(run) as file:
+        keys = [key for key in file.keys() if key.endswith(_INDEX)]
+        return {key.removesuffix(_INDEX) for key in keys if file.get_tensor(key)[0] >= 0}
+
+
+@contextmanager
+def _tensors(run: RunFolder) -> Iterator[Any]:
+    """The file of what a run trained; only what is asked for is read."""
     try:
         with safe_open(run.native, "numpy") as file:
-            keys = [key for key in file.keys() if key.endswith(_INDEX)]
-            return {key.removesuffix(_INDEX) for key in keys if file.get_tensor(key)[0] >= 0}
+            yield file
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{run.native} cannot be read as an adapter: {error}") from error
 

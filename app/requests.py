@@ -113,7 +113,7 @@ class DirectionsRequest(Strict):
     """Adapters, and other full fine-tunings; those that differ in their seed are taken together."""
     layer: str | None = None
     """The layer whose change rates are drawn, by name or the end of it; unset, the middle one."""
-    null_draws: int = 20
+    null_draws: int = 100
     """Random changes a layer, to hold every number against."""
 
 

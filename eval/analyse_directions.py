@@ -49,7 +49,7 @@ class AnalyseConfig:
     """Folder to write to. Unset: <workspace>/directions/<name of FULL>."""
     layer: str | None = None
     """The layer whose change rates are drawn, by name or the end of it. Unset: the middle one."""
-    null_draws: int = 20
+    null_draws: int = 100
     """Random changes a layer, for the null; at least 2."""
     workspace: Path = WORKSPACE
     """Where decompositions of the base's weights are kept."""

@@ -26,8 +26,10 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             full = gr.Dropdown([], label=say("directions.full"), info=say("directions.full_info"))
             runs = gr.Dropdown([], label=say("directions.runs"), info=say("directions.runs_info"),
                                multiselect=True)  # fmt: skip
+            layer = gr.Dropdown([], label=say("directions.layer"),
+                                info=say("directions.layer_info"))  # fmt: skip
             draws = gr.Slider(
-                2, 100, 20, step=1, label=say("compare.null"), info=say("directions.null_info")
+                2, 200, 100, step=1, label=say("compare.null"), info=say("directions.null_info")
             )
             start = gr.Button(say("directions.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
@@ -37,23 +39,30 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             shown = gr.HTML(padding=False)
     studio = desk.studio
 
-    def study(name: str | None, others: list[str] | None, count: float) -> list[Any]:
+    def study(
+        name: str | None, others: list[str] | None, drawn: str | None, count: float
+    ) -> list[Any]:
         if not name:
             raise ConfigError(say("directions.no_full"))
-        request = DirectionsRequest(name, tuple(others or ()), null_draws=int(count))
-        return desk.show(studio.directions.study(request))
+        asked = DirectionsRequest(name, tuple(others or ()), drawn or None, null_draws=int(count))
+        return desk.show(studio.directions.study(asked))
 
-    def offer(name: str | None, others: list[str] | None) -> Any:
-        beside = studio.directions.runs_beside(name) if name else []
-        return refreshed([_choice(run) for run in beside], others or [])
+    def offer(name: str | None, others: list[str] | None, drawn: str | None) -> list[Any]:
+        """Runs that fit, and the layers of those chosen among them."""
+        beside = [_choice(run) for run in studio.directions.runs_beside(name)] if name else []
+        fitting = [value for _, value in beside if value in (others or ())]
+        layers = studio.directions.layers(name, fitting) if name else []
+        drawable = [(say("directions.middle_layer"), ""), *((path, path) for path in layers)]
+        return [refreshed(beside, fitting), refreshed(drawable, drawn)]
 
-    def fill(name: str | None, others: list[str] | None) -> list[Any]:
+    def fill(name: str | None, others: list[str] | None, drawn: str | None) -> list[Any]:
         choices: Choices = [_choice(run) for run in studio.directions.full_runs()]
-        return [refreshed(choices, name), offer(kept(choices, name), others)]
+        return [refreshed(choices, name), *offer(kept(choices, name), others, drawn)]
 
-    when(full.input, offer, [full, runs], [runs], problem, queue=False)
-    when(start.click, study, [full, runs, draws], desk.place, problem)
-    desk.on_show(tab, fill, [full, runs], [full, runs])
+    for changed in (full, runs):
+        when(changed.input, offer, [full, runs, layer], [runs, layer], problem, queue=False)
+    when(start.click, study, [full, runs, layer, draws], desk.place, problem)
+    desk.on_show(tab, fill, [full, runs, layer], [full, runs, layer])
     show_made(desk, JobKind.DIRECTIONS, done, lambda job_id: studies_page(studio, job_id), shown)
 
 

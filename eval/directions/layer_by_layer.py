@@ -15,7 +15,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eval.directions.core import Core, core_of
-from eval.directions.pooled import Settings, settings_of
 from eval.directions.studied import (
     AdapterRun,
     FullRun,
@@ -61,16 +60,8 @@ class Studied:
     """Without the layers, or for plain LoRA all, in which nothing was launched."""
 
     @property
-    def launch_step(self) -> int | None:
-        return self.run.native.launch_step if isinstance(self.run, AdapterRun) else None
-
-    @property
     def seed(self) -> int:
         return self.run.config.optim.seed
-
-    @property
-    def settings(self) -> Settings:
-        return settings_of(self.run.config, self.launch_step)
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,13 @@ def record_of(
     draws: int,
 ) -> dict[str, Any]:
     """All but the list of figures."""
-    together = pools([each.settings for each in studied])
+    together = pools([each.run.settings for each in studied])
     members = {
         name: sorted((studied[place] for place in places), key=lambda each: each.seed)
         for name, places in together.items()
     }
     scores = [
-        (pool[0].settings, {each.seed: score_of_run(each.run.run) for each in pool})
+        (pool[0].run.settings, {each.seed: score_of_run(each.run.run) for each in pool})
         for pool in members.values()
     ]
     folders = [{each.seed: _name(each.run) for each in pool} for pool in members.values()]
@@ -58,12 +58,12 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
     return {
         "method": first.config.method,
         "task": first.config.task_name,
-        "direction": pool[0].settings.get("adapter.direction"),
+        "direction": first.settings.get("adapter.direction"),
         "rank": first.native.config.rank if isinstance(first, AdapterRun) else None,
         "trained": _training(first),
         "runs": [_name(each.run) for each in pool],
         "seeds": [each.seed for each in pool],
-        "launch_step": pool[0].launch_step,
+        "launch_step": first.launch_step,
         "capture": capture_json([each.captures for each in pool]),
         **launched_json([each.launched for each in pool]),
         "losses": losses(runs),

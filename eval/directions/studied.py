@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from eval.directions.pooled import Settings, settings_of
 from trainer.adapters.attach import find_targets
 from trainer.adapters.checkpoint import NativeFile, read_native, restore_native
 from trainer.adapters.config import AdapterConfig
@@ -42,6 +43,12 @@ class FullRun:
     """Optimizer steps of the training."""
     fingerprint: str
     """Of the base's weights."""
+    launch_step: None = None
+    """Nothing is launched in it."""
+
+    @property
+    def settings(self) -> Settings:
+        return settings_of(self.config, None)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,15 @@ class AdapterRun:
     native: NativeFile
     checkpoints: dict[int, dict[str, Tensors]]
     """By step, ascending, then by module path; the last is the finished adapter."""
+
+    @property
+    def launch_step(self) -> int | None:
+        """After how many optimizer steps its directions were chosen; None where none were."""
+        return self.native.launch_step
+
+    @property
+    def settings(self) -> Settings:
+        return settings_of(self.config, self.launch_step)
 
 
 StudiedRun = FullRun | AdapterRun
@@ -71,7 +87,8 @@ class Opened:
 
 
 def open_studied(full: Path, others: Sequence[Path]) -> Opened:
-    """Open the runs; ArtifactError where one is not finished, of another kind, or another base.
+    """Open the runs; ArtifactError where one is not finished, of another kind, another base, or the
+    copy of another one.
 
     The linears are those that the adapters adapt; without any, the full run's target modules.
     """
@@ -82,6 +99,7 @@ def open_studied(full: Path, others: Sequence[Path]) -> Opened:
             "`train_glue.py` or `train_llm.py` with --instead full."
         )
     opened = [_open(path) for path in others]
+    _require_each_once([first, *opened])
     text = load_base(first.config)
     _require_same_base(text, first, opened)
     adapters = [each.native.config for each in opened if isinstance(each, AdapterRun)]
@@ -112,6 +130,20 @@ def _open(path: Path) -> StudiedRun:
     kept = [read_native(folder / ADAPTER) for folder in checkpoint_folders(run.checkpoints)]
     before = {each.step: each.layers() for each in kept if each.step < native.step}
     return AdapterRun(run, config, native, {**before, native.step: native.layers()})
+
+
+def _require_each_once(runs: Sequence[StudiedRun]) -> None:
+    """Settings and seeds decide a training: a copy would count as one more seed of its method."""
+    seen: dict[str, StudiedRun] = {}
+    for each in runs:
+        optim, adapter = each.config.optim.seed, each.config.adapter.seed
+        key = repr((optim, adapter, sorted(each.settings.items())))
+        if key in seen:
+            raise ArtifactError(
+                f"{each.run.path} is the same training as {seen[key].run.path}: the same settings "
+                f"and seed {optim}. Leave one out, or train it with another --optim.seed."
+            )
+        seen[key] = each
 
 
 def _require_same_base(text: TextModel, first: FullRun, others: Sequence[StudiedRun]) -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from app.jobs.records import JobKind, StateError
 from app.requests import DirectionsRequest
@@ -16,6 +18,12 @@ from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json
 from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
+
+LAYERS = {
+    "full-1": [f"layer.{n}.{name}.weight" for n in (10, 2) for name in ("key_proj", "LayerNorm")],
+    "tsd-1": ["layer.2.query_proj.lora_A", "layer.2.query_proj.lora_B", "layer.10.key_proj.lora_A"],
+}
+"""What the files of two runs hold."""
 
 
 @pytest.fixture
@@ -33,6 +41,8 @@ def made(studio: Studio) -> Studio:
     for name, config in runs.items():
         run = TextRun(studio.workspace.run(name))
         run.write_config(config)
+        if name in LAYERS:
+            save_file({key: np.zeros(1) for key in LAYERS[name]}, run.native)
         if name != "begun-1":
             write_json(run.status_file, {"state": "succeeded", "step": 6})
     return studio
@@ -72,6 +82,16 @@ def test_runs_that_do_not_fit_are_refused_by_name(
     with pytest.raises((ConfigError, ArtifactError, StateError), match=words):
         made.directions.study(DirectionsRequest(full, runs))
     assert made.jobs() == []
+
+
+def test_the_layer_to_draw_is_one_of_those_that_are_studied(made: Studio) -> None:
+    studied = ["layer.2.query_proj", "layer.10.key_proj"]
+    assert made.directions.layers("full-1", ["tsd-1", "full-2"]) == studied
+    assert made.directions.layers("full-1", []) == ["layer.2.key_proj", "layer.10.key_proj"]
+    job = made.directions.study(DirectionsRequest("full-1", ("tsd-1",), "10.key_proj"))
+    assert job.request["layer"] == "10.key_proj"
+    with pytest.raises(ConfigError, match=r"called 2\.key_proj; for example layer\.2\.query_proj"):
+        made.directions.study(DirectionsRequest("full-1", ("tsd-1",), "2.key_proj"))
 
 
 def test_all_that_is_out_of_bounds_is_said_at_once(made: Studio) -> None:

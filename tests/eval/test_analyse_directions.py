@@ -69,6 +69,15 @@ def full_again(full: TextRun) -> TextRun:
     return glue.train(replace(config, optim=replace(config.optim, seed=1)))
 
 
+def test_a_copy_of_a_run_does_not_count_as_another_seed(
+    full: TextRun, lora: TextRun, lora_again: TextRun, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(lora.path, tmp_path / "copy")
+    runs = (lora.path, lora_again.path, copy)
+    with pytest.raises(ArtifactError, match=f"copy is the same training as {lora.path}.* seed 0"):
+        analyse_directions(AnalyseConfig(full.path, runs, workspace=tmp_path))
+
+
 @pytest.fixture(scope="module")
 def analysed(
     full: TextRun, tsd: TextRun, lora: TextRun, lora_again: TextRun, full_again: TextRun,

@@ -58,7 +58,7 @@ class ScoreCommonsenseConfig:
     by: Way = "likelihood"
     """likelihood compares the choices; generation reads the answer out of what the model writes."""
     items: int | None = None
-    """Only the first so many of each set."""
+    """Only the first so many of each set; their scores lie beside those of all."""
     base: bool = True
     """Score the base without its adapter as well, as a yardstick."""
     batch_size: int = 8
@@ -114,9 +114,9 @@ def score_commonsense(
 
 
 def answers_of(config: ScoreCommonsenseConfig) -> Answers:
-    """Where a scoring writes: what was generated lies beside what was compared."""
+    """Where a scoring writes: what was generated, and a part of a set, lie beside the others."""
     by = config.by if config.by == "generation" else None
-    return Answers(TextRun(config.run), config.data, by)
+    return Answers(TextRun(config.run), config.data, by, config.items)
 
 
 def sets_to_score(config: ScoreCommonsenseConfig, trained: LLMConfig) -> dict[str, list[Item]]:

@@ -6,6 +6,7 @@ once. Answers come back in the order given, and padding changes none of them bey
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -55,17 +56,15 @@ def log_likelihoods(
     Both are made to tokens on their own, as in training; the end of text is not counted. A prompt
     is read once, its completions go on from what the model remembers of it.
     """
-    prompts = _tokens(model, [prompt for prompt, _ in questions])
+    completions = [_tokens(model, texts, special=False) for _, texts in questions]
+    longest = max((len(ids) for rows in completions for ids in rows), default=0)
+    prompts = _prompts(model, [prompt for prompt, _ in questions], longest)
     found: dict[int, list[float]] = {}
     for batch in _batches([len(ids) for ids in prompts], batch_size):
-        completions = [questions[index][1] for index in batch]
-        owner = [place for place, texts in enumerate(completions) for _ in texts]
-        rows = _tokens(model, [text for texts in completions for text in texts], special=False)
+        owner = [place for place, index in enumerate(batch) for _ in completions[index]]
+        rows = [ids for index in batch for ids in completions[index]]
         sums = iter(_sums(model, [prompts[index] for index in batch], rows, owner))
-        found |= {
-            index: list(islice(sums, len(texts)))
-            for index, texts in zip(batch, completions, strict=True)
-        }
+        found |= {index: list(islice(sums, len(completions[index]))) for index in batch}
         advance(len(batch))
     return [found[index] for index in range(len(questions))]
 
@@ -111,7 +110,7 @@ def responses(
     advance: Advance = lambda rows: None,
 ) -> list[str]:
     """What the model writes after each prompt: beam search, no sampling."""
-    told = _tokens(model, prompts)
+    told = _prompts(model, prompts, max_new_tokens)
     found: dict[int, str] = {}
     for batch in _batches([len(ids) for ids in told], batch_size):
         inputs = _padded(model, [told[index] for index in batch], "left")
@@ -124,6 +123,13 @@ def responses(
         found |= zip(batch, (text.strip() for text in texts), strict=True)
         advance(len(batch))
     return [found[index] for index in range(len(prompts))]
+
+
+def _prompts(model: TextModel, texts: Sequence[str], room: int) -> list[list[int]]:
+    """Tokens of prompts, with so much room behind them: where a model's table of positions ends
+    before that, a prompt loses its beginning, as in training."""
+    longest = max(1, model.at_most(sys.maxsize) - room)
+    return [ids[-longest:] for ids in _tokens(model, texts)]
 
 
 def _tokens(model: TextModel, texts: Sequence[str], special: bool = True) -> list[list[int]]:

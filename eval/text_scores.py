@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,12 +26,18 @@ _LIBRARIES = ("dashbooth", "torch", "transformers", "scipy")
 
 @dataclass(frozen=True)
 class Answers:
-    """The files of one scoring: the run's own set, or `-<name>` beside it for a file by path."""
+    """The files of one scoring: the run's own set, or `-<name>` beside it for a file by path.
+
+    None overwrites another: part of a set, a second way to answer and another file of the same name
+    have names of their own.
+    """
 
     run: TextRun
     file: Path | None
     by: str | None = None
-    """A second way to answer, or another split, which its files' names end in."""
+    """A second way to answer, or another split."""
+    items: int | None = None
+    """How many of the set at most, where not all."""
 
     @property
     def scores(self) -> Path:
@@ -47,8 +54,20 @@ class Answers:
         write_json(self.scores, scores)
 
     def _beside(self, path: Path) -> Path:
-        parts = (path.stem, self.file and _name(self.file), self.by)
-        return path.with_stem("-".join(part for part in parts if part))
+        first = None if self.items is None else f"first-{self.items}"
+        parts = (self.file and _name(self.file), first, self.by)
+        ending = "".join(f"-{part}" for part in parts if part)
+        tried = (f"{ending}-{number}" if number > 1 else ending for number in itertools.count(1))
+        free = next(ending for ending in tried if self._may_have(ending))
+        return path.with_stem(f"{path.stem}{free}")
+
+    def _may_have(self, ending: str) -> bool:
+        """Whether scores of that name are not there yet, or of the same data."""
+        scores = self.run.scores.with_stem(f"{self.run.scores.stem}{ending}")
+        if self.file is None or not scores.exists():
+            return True
+        there = Path(json.loads(scores.read_text("utf-8"))["data"])
+        return there.resolve() == self.file.resolve()
 
 
 def _name(file: Path) -> str:

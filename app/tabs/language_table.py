@@ -15,6 +15,9 @@ from app.tabs.markup import Markup, button, el, empty, join, note, table
 from app.tabs.words import say
 from eval.comparison_config import VARIANTS
 
+GENERATED = "generation"
+"""What the name of a scoring ends in whose answers were read out of what is written."""
+
 
 def comparison_page(studio: Studio, comparison_id: str | None) -> Markup:
     """The table as far as its cells are there, and what became of the others."""
@@ -74,7 +77,7 @@ def _answers(place: str, answers: dict[str, list[str]], done: list[dict[str, Any
 def _cell_label(seed: int, scoring: str) -> str:
     label = say("language.cell_seed", seed=seed)
     written = say("language.cell_written", cell=label)
-    return written if scoring == "generation" else label
+    return written if scoring.endswith(GENERATED) else label
 
 
 def _link(url: str, label: str, name: str | None = None) -> Markup:

@@ -75,7 +75,7 @@ def test_generation_extracts_its_answers_from_the_responses(labels_run: TextRun)
         labels_run.path, by="generation", items=8, max_new_tokens=8, num_beams=2
     )
     scores = score_commonsense(config)
-    rows = lines(labels_run.path / "predictions-generation.jsonl")
+    rows = lines(labels_run.path / "predictions-first-8-generation.jsonl")
     assert scores["decoding"] == {"num_beams": 2, "max_new_tokens": 8}
     assert len(rows) == scores["sets"]["commonsense_demo"]["n"] == 8
     for item, row in zip(read_items(DEMO_FILE, "test"), rows, strict=False):
@@ -89,9 +89,9 @@ def test_a_run_on_texts_writes_texts_and_both_ways_of_scoring_stay(run: TextRun)
     asked = ScoreCommonsenseConfig(run.path, by="generation", items=6, num_beams=1, base=False)
     written = score_commonsense(asked)
     stored = {name: json.loads((run.path / f"{name}.json").read_text())
-              for name in ("scores", "scores-generation")}  # fmt: skip
-    assert stored == {"scores": by_likelihood, "scores-generation": written}
-    rows = lines(run.path / "predictions-generation.jsonl")
+              for name in ("scores", "scores-first-6-generation")}  # fmt: skip
+    assert stored == {"scores": by_likelihood, "scores-first-6-generation": written}
+    rows = lines(run.path / "predictions-first-6-generation.jsonl")
     assert len(rows) == 6 and len(lines(run.predictions)) > 6
     for item, row in zip(read_items(DEMO_FILE, "test"), rows, strict=False):
         texts = candidates_of(item, "texts")

@@ -63,6 +63,20 @@ def test_a_file_by_path_has_its_scores_beside_those_of_the_dev_set(
     assert len(lines(run.path / "predictions-reviews.jsonl")) == 2
 
 
+def test_files_of_one_name_have_scores_of_their_own(run: TextRun, tmp_path: Path) -> None:
+    for folder, rows in (("a", 2), ("b", 3), ("a", 4)):
+        path = tmp_path / folder / "mine.tsv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("sentence\tlabel\n" + "The soup was warm.\t1\n" * rows, "utf-8")
+        assert main([str(run.path), str(path)]) == 0
+    counts = [json.loads((run.path / f"scores-{name}.json").read_text("utf-8"))["n"]
+              for name in ("mine", "mine-2")]  # fmt: skip
+    assert counts == [4, 3]
+    assert [len(lines(run.path / f"predictions-{name}.jsonl")) for name in ("mine", "mine-2")] == [
+        4, 3,
+    ]  # fmt: skip
+
+
 def test_without_labels_there_are_no_scores_but_a_submission(run: TextRun, tmp_path: Path) -> None:
     path = tmp_path / "test.tsv"
     path.write_text("index\tsentence\n0\tA lovely film.\n1\tA dreadful film.\n", "utf-8")

@@ -58,6 +58,35 @@ def test_likelihoods_do_not_depend_on_the_batch(language_model: TextModel, batch
         assert values == pytest.approx(expected, abs=1e-4)
 
 
+def test_prompts_lose_their_beginning_where_a_table_of_positions_ends(
+    language_model: TextModel,
+) -> None:
+    """Nothing is cut where positions are computed."""
+    prompt, completions = QUESTIONS[0]
+    told = language_model.tokenizer(prompt)["input_ids"]
+    answers = language_model.tokenizer(list(completions), add_special_tokens=False)["input_ids"]
+    long = language_model.tokenizer.decode(told * 20)
+    ids = language_model.tokenizer(long)["input_ids"]
+    table = getattr(language_model.model.config, "n_positions", None)
+    asked = [(long, completions), QUESTIONS[3]]
+    every = [text for _, texts in asked for text in texts]
+    told = language_model.tokenizer(every, add_special_tokens=False)["input_ids"]
+    room = max(map(len, told))
+    assert len(ids) > 128
+    kept = ids if table is None else ids[room - table :]
+    rows = [torch.tensor([kept + answer]) for answer in answers]
+    with torch.no_grad():
+        log_p = [language_model.model(input_ids=row).logits[0].log_softmax(-1) for row in rows]
+    expected = [
+        float(sum(found[len(kept) + i - 1, token] for i, token in enumerate(answer)))
+        for found, answer in zip(log_p, answers, strict=True)
+    ]
+    found = log_likelihoods(language_model, asked, batch_size=1)[0]
+    assert found == pytest.approx(expected, abs=1e-3)
+    written = responses(language_model, [long], batch_size=1, num_beams=1, max_new_tokens=6)
+    assert len(written) == 1
+
+
 @pytest.mark.parametrize("num_beams", [1, 4])
 def test_responses_do_not_depend_on_the_batch(language_model: TextModel, num_beams: int) -> None:
     prompts = [prompt for prompt, _ in QUESTIONS]

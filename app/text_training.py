@@ -23,7 +23,7 @@ from trainer.config_file import from_json
 from trainer.data.instruct import DEMO_FILE, Style, read_items, require_learnable
 from trainer.errors import ConfigError, DataError
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
-from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset, paper_llms
+from trainer.text_presets import DEMO, GluePreset, LLMPreset, glue_preset, llm_preset
 
 TextConfig = GlueConfig | LLMConfig
 OURS = ("base", "data", "task", "run", "workspace", "instead")
@@ -48,7 +48,7 @@ def config_of(
     config = dataclasses.replace(
         told,
         base=base,
-        data=_bundled_for(base) if view.id == ITEMS_DEMO else sets.data_of(view),
+        data=_bundled_for(request.preset) if view.id == ITEMS_DEMO else sets.data_of(view),
         run=workspace.run(run) if run else None,
         workspace=workspace.root,
         instead=request.instead,
@@ -63,9 +63,9 @@ def config_of(
     return config
 
 
-def _bundled_for(base: str) -> str | None:
-    """The bundled items, by name where the base is the paper's: its presets take none unasked."""
-    return str(DEMO_FILE) if base in paper_llms() else None
+def _bundled_for(preset_name: str) -> str | None:
+    """The bundled items, by name where the preset is the paper's, which takes none unasked."""
+    return None if preset_name == DEMO else str(DEMO_FILE)
 
 
 def _require_learnable(config: LLMConfig, view: TextSetView) -> None:

@@ -220,7 +220,7 @@ class Texts:
 
     def comparison_csv(self, comparison_id: str) -> str:
         """The table as a file for other programs, a line a method."""
-        return as_csv(self._comparisons.table(comparison_id)["methods"])
+        return as_csv(self._comparisons.rows(comparison_id))
 
     def cell_predictions_file(self, comparison_id: str, run: str, scoring: str) -> Path:
         """The answers behind a scoring of a cell."""

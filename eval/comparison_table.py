@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from statistics import fmean, stdev
 from typing import Any
 
@@ -74,12 +75,17 @@ def _cell(settings: Recipe, scored: Row) -> Row:
     """One training in numbers."""
     assert settings.run is not None
     run = TextRun(settings.run)
+    cost = _cost(run, run.status_file.stat().st_mtime_ns)
+    return {"run": run.path.name, "seed": settings.optim.seed, **scored, **cost}
+
+
+@lru_cache(maxsize=1000)
+def _cost(run: TextRun, ended: int) -> Row:
+    """Size, time and memory of a training; read once, however often a page asks for its table.
+    `ended` tells one that took the same place later."""
     steps = [row for row in run.metric_rows() if row["kind"] == "step"]
     status = json.loads(run.status_file.read_text("utf-8"))
     return {
-        "run": run.path.name,
-        "seed": settings.optim.seed,
-        **scored,
         "parameters": status["parameters"],
         "head_parameters": status["head_parameters"],
         "seconds": round(sum(row["seconds"] for row in steps), 1),

@@ -9,7 +9,7 @@ answer; ours the answer alone.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ConfigError
@@ -31,6 +31,8 @@ LLMPreset = Literal[
     "demo", "llama-7b-r4", "llama-7b-r8", "llama-7b-r16", "llama-7b-r32", "llama-7b-r64",
     "llama2-7b-r16", "llama2-7b-r32", "llama3-8b-r16", "llama3-8b-r32",
 ]  # fmt: skip
+DEMO: Literal["demo"] = "demo"
+"""The one preset that is not the paper's."""
 
 
 class _Column(NamedTuple):
@@ -84,7 +86,7 @@ _DEMO_LLM = LLMConfig(
 
 def glue_preset(name: GluePreset, task: str | None = None) -> GlueConfig:
     """The recipe behind `--preset NAME --task TASK`; sst2 unless told, and the demo has its own."""
-    if name == "demo":
+    if name == DEMO:
         return replace(_DEMO_GLUE, task=task or _DEMO_GLUE.task)
     model, _, rank = name.rpartition("-r")
     column = _TABLE_10.get(task or "sst2")
@@ -113,14 +115,9 @@ def glue_preset(name: GluePreset, task: str | None = None) -> GlueConfig:
     )
 
 
-def paper_llms() -> set[str]:
-    """The bases of the presets that are the paper's."""
-    return {llm_preset(name).base for name in get_args(LLMPreset) if name != "demo"}
-
-
 def llm_preset(name: LLMPreset) -> LLMConfig:
     """The recipe behind `--preset NAME`."""
-    if name == "demo":
+    if name == DEMO:
         return _DEMO_LLM
     model, _, rank = name.rpartition("-r")
     base, rates = _TABLE_8[model]

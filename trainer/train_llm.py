@@ -13,7 +13,7 @@ from trainer.data.instruct import DEMO_FILE
 from trainer.errors import ConfigError
 from trainer.run import RunFolder
 from trainer.text_config import LLMConfig
-from trainer.text_presets import LLMPreset, llm_preset
+from trainer.text_presets import DEMO, LLMPreset, llm_preset
 from trainer.text_run import TextRun
 from trainer.training_script import TrainingCommand, TrainingScript
 
@@ -43,7 +43,7 @@ def _describe(folder: RunFolder) -> list[str]:
 
 def _require_data(command: LLMCommand) -> None:
     """ConfigError where a preset of the paper would take the bundled items, for want of its own."""
-    if command.preset != "demo" and command.settings.data is None:
+    if command.preset != DEMO and command.settings.data is None:
         raise ConfigError(
             f"--preset {command.preset} trains on the paper's 170,000 instructions, which do not "
             "come along: give them with --data, as in --data commonsense_170k.json (LLM-Adapters, "

@@ -40,11 +40,11 @@ def unscored(
     found = {}
     for method in _launching(pools):
         panels = _panels([pool for pool in pools if pool[0]["method"] == method])
-        varied = {id(scores) for family in panels.values() for scores in family.values()}
+        varied = [scores for family in panels.values() for scores in family.values()]
         found[method] = [
-            folders[place][seed]
-            for place, (_, scores) in enumerate(pools)
-            if id(scores) in varied
+            folder[seed]
+            for (_, scores), folder in zip(pools, folders, strict=True)
+            if any(scores is each for each in varied)
             for seed, row in scores.items()
             if not row.keys() - {LOSS}
         ]

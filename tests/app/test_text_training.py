@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import shutil
@@ -123,6 +124,9 @@ def test_a_preset_of_the_paper_takes_the_bundled_items_where_they_were_chosen(
     settings = {"optim": {"epochs": 20}}
     asked = TextTrainRequest("commonsense-demo", "llama-7b-r4", settings=settings)
     assert studio.texts.config_of(asked).data == str(DEMO_FILE)
+    elsewhere = dataclasses.replace(asked, base="smollm2")
+    words = shlex.split(studio.texts.command_line(elsewhere))
+    assert words[words.index("--data") + 1] == str(DEMO_FILE)
     assert studio.texts.config_of(TextTrainRequest("commonsense-demo")).data is None
 
 

@@ -20,6 +20,7 @@ from trainer.adapters.peft_export import PREFIX
 from trainer.errors import ConfigError
 from trainer.methods.config import Instead
 from trainer.methods.placed import Placement
+from trainer.methods.wrapping import require_vectors
 
 NAME = "default"
 
@@ -55,11 +56,15 @@ def saved_by_peft(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _lora(model: nn.Module, config: AdapterConfig, instead: Instead) -> PeftConfig:
+    targets = find_targets(model, config.target_modules)
+    if instead == "pissa":
+        for linear in targets.values():
+            require_vectors(linear, config.rank)
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=list(find_targets(model, config.target_modules)),
+        target_modules=list(targets),
         use_dora=instead == "dora",
         init_lora_weights="pissa" if instead == "pissa" else True,
     )

@@ -17,9 +17,8 @@ from torch.nn import functional as F
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.directions import core_directions, direction_pairs
 from trainer.adapters.layer import WrappedLinear
-from trainer.errors import ConfigError
 from trainer.methods.placed import Placement
-from trainer.methods.wrapping import wrap_targets
+from trainer.methods.wrapping import require_vectors, wrap_targets
 
 
 class SpectralLinear(WrappedLinear):
@@ -58,12 +57,7 @@ def place_spectral(model: nn.Module, config: AdapterConfig) -> Placement:
     """On the config's targets; ConfigError where one has fewer than r singular vectors."""
 
     def wrap(base: nn.Linear) -> SpectralLinear:
-        available = min(base.weight.shape)
-        if config.rank > available:
-            raise ConfigError(
-                f"--adapter.rank {config.rank} is more than the {available} singular vectors of a "
-                "target; give a smaller one."
-            )
+        require_vectors(base, config.rank)
         return SpectralLinear(base, config)
 
     return wrap_targets(model, config.target_modules, wrap, decays=True)

@@ -11,7 +11,18 @@ from torch import Tensor, nn
 
 from trainer.adapters.attach import find_targets, replace_module
 from trainer.adapters.layer import WrappedLinear
+from trainer.errors import ConfigError
 from trainer.methods.placed import Placement
+
+
+def require_vectors(linear: nn.Linear, rank: int) -> None:
+    """ConfigError where a target has fewer than `rank` singular vectors."""
+    available = min(linear.in_features, linear.out_features)
+    if rank > available:
+        raise ConfigError(
+            f"--adapter.rank {rank} is more than the {available} singular vectors of a target; "
+            "give a smaller one."
+        )
 
 
 def wrap_targets(

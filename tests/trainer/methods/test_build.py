@@ -198,6 +198,17 @@ def test_the_bases_own_weights_are_not_trained_in_half_precision(
         build_method(zoo.bert().bfloat16(), config(zoo, "bert"), instead)
 
 
+@pytest.mark.parametrize("instead", ["pissa", "spectral"])
+def test_no_more_singular_vectors_are_asked_for_than_there_are(zoo: Any, instead: Instead) -> None:
+    model = zoo.bert()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(ConfigError, match="rank 25 is more than the 24 singular vectors"):
+        build_method(model, config(zoo, "bert", rank=25), instead)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
 @pytest.mark.parametrize("instead", ["ssl", "ssb", "spectral", "peft-lora", "dora", "prefix"])
 def test_on_a_half_precision_base_what_is_trained_stays_fp32(zoo: Any, instead: Instead) -> None:
     model = zoo.llama().bfloat16()

@@ -106,6 +106,8 @@ def load_causal_lm(base: str, config: TextModelConfig, *, workspace: Path = WORK
         model = AutoModelForCausalLM.from_pretrained(source, **options)
     _give_padding(model, tokenizer)
     _freeze(model, config, device)
+    if (vocabulary := model.get_output_embeddings()) is not None:
+        vocabulary.register_forward_pre_hook(_in_one_piece)
     return TextModel(base, model, tokenizer, device, options["dtype"])
 
 
@@ -166,6 +168,12 @@ def _loading(base: str, kind: str) -> Iterator[None]:
             raise BaseModelError(
                 f"--base {base} cannot be loaded as a {kind}: {str(error).strip()} {instead}"
             ) from error
+
+
+def _in_one_piece(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The positions that logits are asked of, without the gaps between them: torch's matmul takes a
+    cut-out row by row, and on a CPU copies the vocabulary's weights for each."""
+    return tuple(value.contiguous() for value in inputs)
 
 
 def _without_head_dropout(shape: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainer.data.glue import LabelledText
 from trainer.text.batches import Batches, Example, tokenise_sentences, with_answer
@@ -43,6 +46,31 @@ def test_only_the_tokens_of_the_answers_count_and_each_the_same(language_model: 
     expected = [value for example in examples for value in by_hand(language_model, example)]
     loss = AnswerLoss(language_model).loss(examples).detach()
     assert float(loss) == pytest.approx(sum(expected) / len(expected), rel=1e-5)
+
+
+class Shapes(TorchDispatchMode):
+    """The shapes that matrices multiplied batch by batch have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_bmm: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        if func is torch.ops.aten.bmm.default:
+            self.of_bmm += [tuple(given.shape) for given in args]
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_vocabulary_is_not_copied_for_every_row_of_a_batch(language_model: TextModel) -> None:
+    size = language_model.model.config.vocab_size
+    embeddings = language_model.model.get_input_embeddings()
+    embeddings.requires_grad_(True)
+    with Shapes() as shapes:
+        AnswerLoss(language_model).loss(answers(language_model)).backward()
+    assert embeddings.weight.grad is not None
+    assert not [shape for shape in shapes.of_bmm if size in shape]
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 2])

@@ -93,12 +93,12 @@ def how_far(studio: Studio, job: Job) -> HowFar:
     if job.ended_at and job.started_at:
         took = duration(job.ended_at - job.started_at)
         return HowFar(say("job.ended", at=moment(job.ended_at), took=took))
-    return HowFar(" · ".join(_count("job.count", job.step, job.total_steps)))
+    return HowFar(" · ".join(_count(_unit(job), job.step, job.total_steps)))
 
 
 def _at_work(job: Job, said: dict[str, Any]) -> HowFar:
     """Phase, count and time left; after a training its scoring has a count of its own."""
-    count, step, total, left = "job.count", job.step, job.total_steps, _time_left(job)
+    count, step, total, left = _unit(job), job.step, job.total_steps, _time_left(job)
     if said.get("apart"):
         count, step, total = "job.count_apart", said["step"], said["total"]
     elif job.eta_seconds is not None and step == total:
@@ -113,6 +113,12 @@ def _progress(studio: Studio, job: Job) -> dict[str, Any]:
     said = [event.data for event in recent if event.kind == "progress"]
     known = [data for data in said if data.get("phase") in PHASES]
     return known[-1] if known else {}
+
+
+def _unit(job: Job) -> str:
+    """Trainings count optimizer steps; the others what they make or look at."""
+    trains = job.kind.learns or job.kind is JobKind.TEXT_CELL
+    return "job.count" if trains else "job.count_apart"
 
 
 def _count(key: str, step: int, total: int) -> list[str]:

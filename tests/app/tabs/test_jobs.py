@@ -73,6 +73,19 @@ def test_a_running_job_says_how_far_and_how_long(studio: Studio) -> None:
     assert how_far(studio, replace(JOB, step=1000)).words.endswith("finishing")
 
 
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        (JobKind.TEXT_CELL, "230 of 1,000 steps"),
+        (JobKind.DIRECTIONS, "230 of 1,000"),
+        (JobKind.GENERATE, "230 of 1,000"),
+    ],
+)
+def test_only_trainings_count_steps(studio: Studio, kind: JobKind, count: str) -> None:
+    job = replace(JOB, kind=kind)
+    assert how_far(studio, job).words == f"getting ready · {count} · about 4 min left"
+
+
 def test_scoring_after_a_training_is_counted_apart(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

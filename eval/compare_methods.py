@@ -39,6 +39,8 @@ def compare_methods(config: ComparisonConfig) -> dict[str, Any]:
     for name in config.methods:
         for settings in (*trials_of(config, name), *cells_of_method(config, name)):
             require_same(settings)
+    trainings = sum(len(config.rates_of(name)) + len(config.seeds) for name in config.methods)
+    print(f"{trainings} trainings of {config.steps} steps, each with its scores → {config.folder}")
     record = _record(config)
     for name in config.methods:
         try:

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from filelock import FileLock, Timeout
+from tqdm import tqdm
 
 from eval.comparison_config import Recipe, Scored
 from eval.score_commonsense import ScoreCommonsenseConfig, score_commonsense, sets_to_score
@@ -30,6 +32,7 @@ from trainer.device import precision_name, resolve_device, resolve_dtype
 from trainer.errors import ConfigError, DashboothError, Interrupted, NonFiniteError
 from trainer.files import write_json
 from trainer.journal import Watch
+from trainer.run import RunFolder
 from trainer.stopping import stop_on_signals
 from trainer.text_config import GlueConfig, TextModelConfig
 from trainer.text_run import TextRun
@@ -170,13 +173,29 @@ def trained(settings: Recipe, looks: Looks | None = None) -> TextRun:
     if run.status_file.exists():
         return run
     recipe: ModuleType = glue if isinstance(settings, GlueConfig) else llm
-    watch = looks.training if looks else Watch(stop=_stop.is_set) if _stop else Watch()
-    found: TextRun = (
-        recipe.resume(run.path, watch)
-        if run.config_file.exists()
-        else recipe.train(settings, watch)
-    )
+    with nullcontext(looks.training) if looks else _bar(run.path.name) as watch:
+        found: TextRun = (
+            recipe.resume(run.path, watch)
+            if run.config_file.exists()
+            else recipe.train(settings, watch)
+        )
     return found
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Watch]:
+    """A cell's steps in a terminal, and the stop that the other process passes on."""
+    with tqdm(desc=name, unit="step", leave=False, disable=None, dynamic_ncols=True) as bar:
+
+        def on_start(_run: RunFolder, start: int, total: int) -> None:
+            bar.reset(total)
+            bar.update(start)
+
+        yield Watch(
+            on_start,
+            on_step=lambda report: bar.update(),
+            stop=_stop.is_set if _stop else lambda: False,
+        )
 
 
 def _score_cell(settings: Recipe, scored: Scored, looks: Looks | None = None) -> Numbers:

@@ -86,13 +86,19 @@ def _steps(config: TextConfig, view: TextSetView) -> int:
 
 
 def _kind(config: TextConfig) -> tuple[object, ...]:
+    """What decides how long a step takes; a run's config says which precision `auto` was."""
+    model = config.model
+    auto = "bf16" if runs_on_gpu(model.device) else "fp32"
     return (
         config.base,
         config.data,
         config.task_name,
         config.max_length,
         config.method,
-        config.model,
+        model.device,
+        auto if model.precision == "auto" else model.precision,
+        model.quantization,
+        model.gradient_checkpointing,
         config.optim.batch_size,
         config.optim.micro_batch_size,
     )

@@ -117,4 +117,4 @@ def _test_items(path: Path) -> list[Item]:
     except DataError:
         return []
     train = {item.where for item in read_items(path, "train")}
-    return test if {item.where for item in test} != train else []
+    return [item for item in test if item.where not in train]

@@ -77,6 +77,7 @@ class TextSets:
     def delete(self, set_id: str) -> None:
         if self.get(set_id).source != "uploaded":
             raise DataError(f"{set_id} is for everybody and stays; only uploaded sets are deleted.")
+        _once_taken(self._workspace, set_id).touch()
         shutil.rmtree(self._workspace.text_set(set_id))
 
     def data_of(self, view: TextSetView) -> str | None:
@@ -107,11 +108,17 @@ class TextSets:
             slug = stem if number == 1 else f"{stem}-{number}"
             number += 1
             try:
-                if slug not in taken:
+                if slug not in taken and not _once_taken(self._workspace, slug).exists():
                     self._workspace.text_set(slug).mkdir(parents=True)
                     return self._workspace.text_set(slug)
             except FileExistsError:
                 continue
+
+
+def _once_taken(workspace: Workspace, slug: str) -> Path:
+    """The mark of a set that was deleted: runs and tables know their texts by the folder, and must
+    not meet others there."""
+    return workspace.texts / f".{slug}.deleted"
 
 
 def _view(slug: str, about: dict[str, Any]) -> TextSetView:

@@ -7,13 +7,15 @@ A lock beside each folder keeps two calls off one cell; it falls with the proces
 from __future__ import annotations
 
 import json
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import ModuleType
@@ -164,6 +166,15 @@ def _begin(stop: Event) -> None:
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """The lock falls with the process that holds it, and nobody may train on without it."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def trained(settings: Recipe, looks: Looks | None = None) -> TextRun:
@@ -200,9 +211,12 @@ def _bar(name: str) -> Iterator[Watch]:
 
 def _score_cell(settings: Recipe, scored: Scored, looks: Looks | None = None) -> Numbers:
     try:
-        run = trained(settings, looks)
+        return _scores_of(trained(settings, looks), settings, scored, looks)
     except NonFiniteError as error:
         return {"diverged": str(error)}
+
+
+def _scores_of(run: TextRun, settings: Recipe, scored: Scored, looks: Looks | None) -> Numbers:
     watch = looks.scoring if looks else None
     if isinstance(settings, GlueConfig):
         measures = score_glue(ScoreGlueConfig(run.path), watch)["scores"]

@@ -1,7 +1,7 @@
 """What a comparison of methods is told, and what each of its cells is trained by. No torch.
 
 A cell is one method with one seed. Every cell has the same base, data, steps and batch; its rate is
-the better of two, judged with one seed on a tenth of the training set, for every method alike.
+the better of two, judged with one seed on training rows left out, for every method alike.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LOW_RANK_RATES = (5e-4, 1e-3)
 """Of every method with low-rank factors, ours and others'. In 300 steps plain LoRA on MiniLM learns
 too little of CoLA and STS-B at 5e-4, and at 2e-3 its loss jumps back to that of guessing."""
 CHOOSING_SHARE, CHOOSING_SEED, HELD_OUT = 10, 0, 500
-"""A tenth of the training set is left out when a rate is tried, and judges it by so many rows."""
+"""A tenth of the rows is left out when a rate is tried; so many that it has not seen judge it."""
 
 
 @dataclass(frozen=True)

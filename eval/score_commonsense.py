@@ -121,11 +121,12 @@ def answers_of(config: ScoreCommonsenseConfig) -> Answers:
 
 def sets_to_score(config: ScoreCommonsenseConfig, trained: LLMConfig) -> dict[str, list[Item]]:
     """The items by set; DataError where one has nothing to choose from, or the run learnt them."""
-    if config.data is None:
-        require_apart(trained.items)
+    data = config.data or trained.items
+    if data.resolve() == trained.items.resolve():
+        require_apart(data)
     sets = {
         name: read_items(file, "test")[: config.items]
-        for name, file in find_sets(config.data or trained.items, "test").items()
+        for name, file in find_sets(data, "test").items()
     }
     for items in sets.values():
         for item in items:

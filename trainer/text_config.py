@@ -15,7 +15,7 @@ from trainer.adapters.config import AdapterConfig
 from trainer.config import CheckpointConfig, beta_faults, device_faults, out_of_range
 from trainer.data.instruct import DEMO_FILE, Style
 from trainer.errors import ConfigError
-from trainer.methods.config import Instead
+from trainer.methods.config import OF_SINGULAR_VECTORS, Instead
 
 DEBERTA_LINEARS = (
     "query_proj", "key_proj", "value_proj", "intermediate.dense", "output.dense",
@@ -129,7 +129,11 @@ class TextConfig:
 
     def validate(self) -> None:
         """Check what can be checked without data or base; raise one ConfigError with all."""
-        faults = [*_range_faults(self), *_combination_faults(self)]
+        faults = [
+            *_range_faults(self),
+            *_combination_faults(self),
+            *(self.adapter.range_faults() if self.instead else ()),
+        ]
         if faults:
             raise ConfigError("\n".join(faults))
 
@@ -216,4 +220,9 @@ def _combination_faults(config: TextConfig) -> list[str]:
     faults = device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate)
     if model.device == "cpu" and model.quantization != "none":
         faults.append(f"--model.quantization {model.quantization} needs a GPU; use none.")
+    if config.instead in OF_SINGULAR_VECTORS and model.quantization != "none":
+        faults.append(
+            f"--instead {config.instead} starts from singular vectors of the weights, which "
+            f"--model.quantization {model.quantization} holds packed; use none."
+        )
     return faults

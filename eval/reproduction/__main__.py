@@ -31,9 +31,9 @@ not been run says so, and how it would be.
 """
 RATES = """\
 How rates are chosen: each method has two to choose from (`eval/comparison_config.py`), or those of
-`--rates`. Each is tried with seed 0 and all the steps on nine tenths of the training set, and the
-loss on up to 500 rows of the tenth left out decides; the dev or test set has no say. The column
-`rate` has the one that was taken.
+`--rates`. Each is tried with seed 0 and all the steps on nine tenths of the rows that a cell trains
+on, and the loss on up to 500 of the training rows that it has not seen decides; the dev or test set
+has no say. The column `rate` has the one that was taken.
 """
 
 

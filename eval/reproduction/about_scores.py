@@ -12,13 +12,15 @@ from eval.reproduction.stored import Results
 from trainer.text_presets import glue_preset
 
 OTHERS = (
-    "The other methods of {}: `--instead bitfit`, `ssl`, `ssb`, `dora`, `pissa`{}, or "
-    "`--adapter.method adalora`, `flora` in place of `lora`. Adapter layers (Series, Parallel, "
-    "PAdapter) are not made here."
+    "The other methods of {}: {}, or `--adapter.method adalora`, `flora` in place of `lora`. "
+    "Adapter layers (Series, Parallel, PAdapter) are not made here. Of full fine-tuning, its rate "
+    "and its memory: under Figs. 1 and 2."
 )
-
-
-FULL_AS_ABOVE = " Of full fine-tuning, its rate and its memory: under Figs. 1 and 2."
+OF_TABLE_11 = (
+    "`--instead dora`, `pissa`, `prefix` (with `--model.no-gradient-checkpointing`), MiLoRA by "
+    "`--adapter.method lora-init --adapter.direction bottom --adapter.prelaunch-steps 0`"
+)
+OF_TABLE_12 = "`--instead bitfit` (with `--model.precision fp32`), `ssl`, `ssb`, `dora`, `ia3`"
 
 
 def commonsense(results: Results) -> Section:
@@ -42,7 +44,7 @@ def commonsense(results: Results) -> Section:
         setting(stored.values(), bash.LLAMA3_8B, theirs),
         commands([bash.LLAMA_7B, bash.LLAMA2_7B, bash.LLAMA3_8B], bash.COMMONSENSE,
                  stored.values()),
-        OTHERS.format("Table 11", ", `ia3`, `prefix`") + FULL_AS_ABOVE,
+        OTHERS.format("Table 11", OF_TABLE_11),
     ]  # fmt: skip
     return Section("Tables 1 and 11: commonsense", joined(parts))
 
@@ -59,7 +61,7 @@ def glue(results: Results) -> Section:
     parts += [
         setting(stored.values(), bash.DEBERTA_BASE, f"rank 8; {', '.join(epochs)}"),
         commands([bash.DEBERTA_BASE, bash.DEBERTA_LARGE], bash.GLUE, stored.values()),
-        OTHERS.format("Table 12", ", `ia3`") + FULL_AS_ABOVE,
+        OTHERS.format("Table 12", OF_TABLE_12),
     ]
     return Section("Tables 2 and 12: GLUE", joined(parts))
 

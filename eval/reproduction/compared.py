@@ -22,7 +22,8 @@ def compared(record: Result, title: str) -> str:
         f"100{_how_scored(record)}, ± deviation over seeds, {_items(record)}; "
         f"{record['machine']}, {record['date'][:10]}:"
     )
-    return "\n\n".join([said, of_comparison(record), *_unlearnt(record), *_unfinished(record)])
+    notes = (*_made_earlier(record), *_unlearnt(record), *_unfinished(record))
+    return "\n\n".join([said, of_comparison(record), *notes])
 
 
 def differing(
@@ -62,6 +63,17 @@ def _how_scored(record: Result) -> str:
     if generated:
         said += f", `generated` read out of what is written for the first {generated:,} items"
     return said
+
+
+def _made_earlier(record: Result) -> list[str]:
+    """The methods of another sitting, whose seconds may be another machine's."""
+    sittings: dict[str, list[str]] = {}
+    for row in record["methods"]:
+        if made := row.get("made"):
+            where = f"{made['machine']}, {made['date'][:10]}"
+            sittings.setdefault(where, []).append(method_name(row["method"]))
+    sittings.pop(f"{record['machine']}, {record['date'][:10]}", None)
+    return [f"On {where}: {', '.join(names)}." for where, names in sittings.items()]
 
 
 def _unlearnt(record: Result) -> list[str]:

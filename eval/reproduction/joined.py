@@ -17,7 +17,9 @@ def joined(earlier: Mapping[str, Any] | None, newer: dict[str, Any]) -> dict[str
     if earlier is None or _budget(earlier) is None or _budget(earlier) != _budget(newer):
         return newer
     mine = {row["method"] for row in newer["methods"] if row.get("cells")}
-    before = [row for row in earlier["methods"] if row["method"] not in mine and row.get("cells")]
+    made = {name: earlier[name] for name in ("machine", "date")}
+    before = [{"made": made, **row} for row in earlier["methods"]
+              if row["method"] not in mine and row.get("cells")]  # fmt: skip
     kept = {row["method"] for row in before}
     return {**newer, "methods": [*before, *(row for row in newer["methods"]
                                             if row["method"] not in kept)]}  # fmt: skip

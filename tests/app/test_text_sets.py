@@ -72,6 +72,15 @@ def test_items_that_name_their_split_are_two_parts(studio: Studio) -> None:
     assert (made.train, made.test) == (141, 59)
 
 
+def test_an_item_that_names_no_split_is_learnt_and_scores_nothing(studio: Studio) -> None:
+    test = [json.loads(line) for line in DEMO_FILE.read_text("utf-8").splitlines()
+            if json.loads(line)["split"] == "test"][:2]  # fmt: skip
+    made = studio.texts.create_set("Mixed", "instructions", lines(ITEM, ITEM, *test))
+    assert (made.train, made.test) == (2, 2)
+    kept = read_items(studio.workspace.text_set(made.id), "test")
+    assert [item.instruction for item in kept] == [row["instruction"] for row in test]
+
+
 def test_items_without_splits_are_to_train_on_only(studio: Studio) -> None:
     made = studio.texts.create_set("Items", "instructions", lines(ITEM, ITEM))
     assert (made.train, made.test) == (2, 0)
@@ -126,6 +135,14 @@ def test_names_never_meet_each_other_or_those_that_everybody_has(studio: Studio)
     names = [studio.texts.create_set(name, "rte", upload(PAIRS)).id
              for name in ("Mine", "mine!", "glue demo", "../../etc", "日本")]  # fmt: skip
     assert names == ["mine", "mine-2", "glue-demo-2", "etc", "texts"]
+
+
+def test_the_place_of_a_deleted_set_is_not_taken_again(studio: Studio) -> None:
+    first = studio.texts.create_set("Mine", "rte", upload(PAIRS))
+    studio.texts.delete_set(first.id)
+    assert studio.texts.create_set("Mine", "rte", upload(PAIRS)).id == f"{first.id}-2"
+    with pytest.raises(ArtifactError):
+        studio.texts.set(first.id)
 
 
 def test_what_everybody_has_is_listed_and_stays(studio: Studio) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +204,31 @@ def test_a_seed_that_diverges_is_named_and_the_others_count(
     assert compare_methods(config)["methods"] == record["methods"] and here == []
 
 
+def test_a_seed_that_answers_nothing_has_diverged(
+    bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speechless(*_: Any) -> Any:
+        raise NonFiniteError("this run has diverged and answers nothing")
+
+    monkeypatch.setattr(comparison_cells, "score_glue", speechless)
+    config = asked(bert, tmp_path, methods=("ssl", "lora"), seeds=(0,), rates=(1e-2,))
+    rows = compare_methods(config)["methods"]
+    assert [list(row["diverged"]) for row in rows] == [["0"], ["0"]]
+
+
+def test_the_rows_are_read_once_however_often_the_rate_is_asked_for(
+    bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = asked(bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,))
+    compare_methods(config)
+
+    def reading(*_: Any) -> Any:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(rate_choice, "read_rows", reading)
+    assert rate_choice.rate_losses(config, "ssl")
+
+
 def test_a_command_that_made_nothing_ends_as_an_error(
     bert: Path, tmp_path: Path, here: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +299,38 @@ def test_a_cell_has_a_process_of_its_own(bert: Path, tmp_path: Path) -> None:
 def test_a_cell_whose_process_is_killed_is_an_error_in_words() -> None:
     with pytest.raises(DashboothError, match="goes on from its last checkpoint"):
         comparison_cells._alone(os._exit, 9)
+
+
+def write_pid_and_wait(file: Path) -> None:
+    file.write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_a_cell_ends_with_the_call_that_holds_its_lock(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    program = (
+        "from pathlib import Path\n"
+        "from eval.comparison_cells import _alone\n"
+        "from tests.eval.test_compare_methods import write_pid_and_wait\n"
+        "if __name__ == '__main__':\n"
+        f"    _alone(write_pid_and_wait, Path({str(told)!r}))\n"
+    )
+    (tmp_path / "call.py").write_text(program)
+    call = subprocess.Popen(
+        [sys.executable, str(tmp_path / "call.py")], env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    wait_until(lambda: told.exists() and told.read_text() != "")
+    call.kill()
+    call.wait()
+    cell = Path("/proc") / told.read_text()
+    wait_until(lambda: not cell.exists() or "Z" in (cell / "stat").read_text().split()[2])
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_names_stand_for_settings() -> None:

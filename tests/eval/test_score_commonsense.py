@@ -209,15 +209,16 @@ def test_wrong_requests_are_refused_before_a_model_is_loaded(
         score_commonsense(ScoreCommonsenseConfig(run.path, path))
 
 
-def test_what_a_run_has_learnt_does_not_score_it_unless_asked(
-    llm_config: LLMConfig, tmp_path: Path
-) -> None:
+def test_what_a_run_has_learnt_does_not_score_it(llm_config: LLMConfig, tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     rows = [json.loads(line) for line in DEMO_FILE.read_text("utf-8").splitlines()]
     without = [{key: row[key] for key in row if key != "split"} for row in rows[:20]]
     path.write_text(json.dumps(without), "utf-8")
     run = llm.train(replace(llm_config, data=str(path)))
-    with pytest.raises(DataError, match=r"20 of its items name no split"):
-        score_commonsense(ScoreCommonsenseConfig(run.path))
-    scores = score_commonsense(ScoreCommonsenseConfig(run.path, path, base=False))
-    assert scores["sets"]["own"]["n"] == 20
+    for named in (None, path):
+        with pytest.raises(DataError, match=r"20 of its items name no split"):
+            score_commonsense(ScoreCommonsenseConfig(run.path, named))
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(without[:5]), "utf-8")
+    scores = score_commonsense(ScoreCommonsenseConfig(run.path, other, base=False))
+    assert scores["sets"]["other"]["n"] == 5

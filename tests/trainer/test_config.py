@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer.adapters.config import AdapterConfig
 from trainer.config import (
     PRESETS,
     DreamBoothConfig,
@@ -18,7 +19,8 @@ from trainer.config import (
 )
 from trainer.config_file import from_json, read_config, to_json
 from trainer.errors import ConfigError
-from trainer.text_config import LLMConfig
+from trainer.methods.config import Instead
+from trainer.text_config import LLMConfig, TextModelConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -110,3 +112,18 @@ def test_moment_decays_that_are_none_are_named(
         assert f"--optim.betas has {beta}; both must be at least 0 and below 1." in str(
             caught.value
         )
+
+
+@pytest.mark.parametrize("instead", ["dora", "spectral", "full"])
+def test_what_stands_in_place_of_the_adapter_has_its_bounds_too(instead: Instead) -> None:
+    adapter = AdapterConfig(rank=0, dropout=3.0)
+    config = LLMConfig(instead=instead, adapter=adapter)
+    with pytest.raises(ConfigError, match=r"rank is 0(.|\n)*dropout is 3\.0"):
+        config.validate()
+
+
+@pytest.mark.parametrize("instead", ["pissa", "spectral"])
+def test_packed_weights_have_no_singular_vectors(instead: Instead) -> None:
+    model = TextModelConfig(quantization="4bit")
+    with pytest.raises(ConfigError, match=f"--instead {instead} starts from singular vectors"):
+        LLMConfig(instead=instead, model=model).validate()

@@ -145,11 +145,12 @@ class AdapterConfig:
 
     def validate(self, total_steps: int) -> None:
         """Raise one ConfigError with every fault in it."""
-        faults = [*self._range_faults(), *self._method_faults(), *self._launch_faults(total_steps)]
+        faults = [*self.range_faults(), *self._method_faults(), *self._launch_faults(total_steps)]
         if faults:
             raise ConfigError("\n".join(faults))
 
-    def _range_faults(self) -> list[str]:
+    def range_faults(self) -> list[str]:
+        """What is out of range whatever the method and the number of steps."""
         checks = [
             ("--adapter.rank", self.rank, self.rank >= 1, "at least 1"),
             ("--adapter.alpha", self.alpha, 0 < self.alpha < math.inf, "above 0"),

@@ -21,5 +21,7 @@ Instead = Literal[
     "full", "bitfit", "ssl", "ssb", "spectral", "peft-lora", "dora", "pissa", "ia3", "prefix"
 ]
 
+OF_SINGULAR_VECTORS: tuple[Instead, ...] = ("spectral", "pissa")
+"""Those that decompose the weights by themselves, and can read no packed ones."""
 WHOLE: tuple[Instead, ...] = ("full", "bitfit")
 """Those that train the base's own weights: what they leave is a model, and no adapter."""

@@ -30,11 +30,16 @@ class ScaledLinear(WrappedLinear):
         self.register_parameter("output_scale", output_scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.base(x * (1 + self.input_scale).to(x.dtype))
-        if self.output_scale is None:
-            return y
-        product = y if self.bias is None else y - self.bias
-        return y + product * self.output_scale.to(y.dtype)
+        # Beside the base and not in its input, where half precision rounds a small factor to 1.
+        y: Tensor = self.base(x)
+        change = self._product(self.base((x * self.input_scale).to(x.dtype)))
+        if self.output_scale is not None:
+            change = change + (self._product(y) + change) * self.output_scale
+        return y + change.to(y.dtype)
+
+    def _product(self, y: Tensor) -> Tensor:
+        """What the base makes of its input, without the bias."""
+        return y if self.bias is None else y - self.bias
 
 
 def place_scaling(model: nn.Module, config: AdapterConfig, *, both: bool) -> Placement:

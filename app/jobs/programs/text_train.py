@@ -68,11 +68,11 @@ def _recipe(config: GlueConfig | LLMConfig) -> ModuleType:
 
 
 def _low_memory(config: AnyConfig) -> AnyConfig:
-    """The same steps, a row at a time, activations computed again."""
+    """The same steps, a row at a time, activations computed again where the method can."""
     return dataclasses.replace(
         config,
         optim=dataclasses.replace(config.optim, micro_batch_size=1),
-        model=dataclasses.replace(config.model, gradient_checkpointing=True),
+        model=dataclasses.replace(config.model, gradient_checkpointing=config.instead != "prefix"),
     )
 
 

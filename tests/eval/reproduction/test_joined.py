@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.reproduction.compared import _made_earlier
 from eval.reproduction.joined import joined
 
 
 def record(*methods: str, **asked: Any) -> dict[str, Any]:
     return {
         "date": "2026-01-02",
+        "machine": "cpu",
         "asked": {"task": "cola", "steps": 300, "methods": list(methods), **asked},
         "recipe": {"base": "minilm", "workspace": "here"},
         "methods": [{"method": name, "cells": [{"seed": 0}], "open": []} for name in methods],
@@ -31,6 +33,15 @@ def test_what_was_run_again_is_the_newer_one() -> None:
     newer["methods"][0]["cells"] = [{"seed": 7}]
     result = joined(record("lora", "dora"), newer)
     assert names(result) == ["dora", "lora"] and result["methods"][1]["cells"] == [{"seed": 7}]
+
+
+def test_an_earlier_sitting_keeps_its_machine_and_day() -> None:
+    newer = {**record("pissa"), "machine": "gpu", "date": "2026-01-05T10:00:00"}
+    first = joined(record("lora"), newer)
+    rows = {row["method"]: row.get("made") for row in first["methods"]}
+    assert rows == {"lora": {"machine": "cpu", "date": "2026-01-02"}, "pissa": None}
+    last = joined(first, {**record("dora"), "machine": "gpu", "date": "2026-01-05T12:00:00"})
+    assert _made_earlier(last) == ["On cpu, 2026-01-02: LoRA."]
 
 
 def test_what_has_no_cells_does_not_displace_what_has() -> None:

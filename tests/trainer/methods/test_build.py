@@ -216,3 +216,13 @@ def test_on_a_half_precision_base_what_is_trained_stays_fp32(zoo: Any, instead: 
     assert {p.dtype for p in method.trainable_parameters()} == {torch.float32}
     train(zoo, model, method, 1)
     assert zoo.logits(model).dtype == torch.bfloat16
+
+
+def test_a_factor_too_small_for_half_precision_still_counts(zoo: Any) -> None:
+    model = zoo.llama().bfloat16()
+    before = zoo.logits(model).float()
+    method = build_method(model, config(zoo, "llama"), "ssl")
+    for parameter in method.trainable_parameters():
+        parameter.data[::2] = 1e-3  # 1.001 is 1 in bf16, and so is 0.999
+        parameter.data[1::2] = -1e-3
+    assert not torch.equal(zoo.logits(model).float(), before)

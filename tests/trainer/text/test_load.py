@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,7 @@ def test_smollm2_comes_from_its_package_as_a_plain_model_that_answers(tmp_path: 
     told = text.tokenizer("The capital of France is", return_tensors="pt")
     words = text.tokenizer.decode(text.model.generate(**told, max_new_tokens=2, do_sample=False)[0])
     assert "Paris" in words
-    [kept] = (tmp_path / "cache" / "models").iterdir()
+    [kept] = filter(Path.is_dir, (tmp_path / "cache" / "models").iterdir())
     assert (kept / "model.safetensors").is_file()
 
 
@@ -153,3 +155,19 @@ def test_a_table_of_positions_says_how_long_a_text_can_be(kind: str) -> None:
 
 def test_positions_that_are_computed_end_nowhere(llama: Path) -> None:
     assert load_causal_lm(str(llama), CPU).at_most(10_000) == 10_000
+
+
+def test_a_model_of_a_package_is_converted_once_whoever_comes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted: list[Path] = []
+
+    def slowly(package: Path, folder: Path) -> None:
+        converted.append(package)
+        time.sleep(0.3)
+        folder.mkdir()
+
+    monkeypatch.setattr(packaged, "_convert", slowly)
+    with ThreadPoolExecutor(3) as pool:
+        folders = list(pool.map(lambda _: packaged.packaged_folder("smollm2", tmp_path), range(3)))
+    assert len(converted) == 1 and len({*folders}) == 1 and folders[0].is_dir()

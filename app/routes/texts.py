@@ -49,6 +49,8 @@ class ComparedMethod(BaseModel):
     cells: list[Cell] = []
     open: list[int]
     """Seeds without scores yet."""
+    diverged: dict[str, str] = {}
+    """By seed, why there will be none; the mean is of the others."""
 
 
 class FailedCell(BaseModel):
@@ -65,8 +67,8 @@ class MethodsOnTexts(BaseModel):
     methods: list[ComparedMethod]
     failed: list[FailedCell]
     answers: dict[str, list[str]]
-    """By the run of a cell, the scorings whose answers can be fetched: own, and generation where
-    answers were also read out of what was written."""
+    """By the run of a cell, the scorings whose answers can be fetched: `own`, of a part of the
+    items `first-500`, and with `generation` at its end what was read out of what was written."""
 
 
 class ComparisonName(BaseModel):

@@ -89,8 +89,9 @@ def test_a_language_model_is_scored_by_likelihood_beside_its_base(desk: Any, tex
     both = {one.id: one.values["sets"]["commonsense_demo"] for one in texts.texts.scores(
         "text-answers"
     )}  # fmt: skip
-    assert {name: found["n"] for name, found in both.items()} == {"own": 59, "generation": 5}
-    written = texts.texts.predictions("text-answers", "generation")
+    written_five = "first-5-generation"
+    assert {name: found["n"] for name, found in both.items()} == {"own": 59, written_five: 5}
+    written = texts.texts.predictions("text-answers", written_five)
     assert len(written) == 5 and all("response" in row for row in written)
 
 

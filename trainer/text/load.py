@@ -172,7 +172,7 @@ def _loading(base: str, kind: str) -> Iterator[None]:
 
 def _in_one_piece(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The positions that logits are asked of, without the gaps between them: torch's matmul takes a
-    cut-out row by row, and on a CPU copies the vocabulary's weights for each."""
+    cut-out row by row, and in bf16 on a CPU copies the vocabulary's weights for each."""
     return tuple(value.contiguous() for value in inputs)
 
 

@@ -97,14 +97,14 @@ class TextComparisons:
     def table(self, comparison_id: str) -> dict[str, Any]:
         """{"asked": the request, "methods": rows of eval.comparison_table, "answers": by the run of
         a cell, the scorings whose answers are there}"""
-        found, rows = self.get(comparison_id), self.rows(comparison_id)
+        found = self.get(comparison_id)
         answers = {name: list(scorings(run)) for name, run in _scored_cells(found.config).items()}
-        return {"asked": dataclasses.asdict(found.request), "methods": rows, "answers": answers}
+        asked = dataclasses.asdict(found.request)
+        return {"asked": asked, "methods": _rows(found), "answers": answers}
 
     def rows(self, comparison_id: str) -> list[dict[str, Any]]:
         """A row a method (eval.comparison_table), as far as its cells are there."""
-        found = self.get(comparison_id)
-        return [row_of(found.config, name) for name in found.request.methods]
+        return _rows(self.get(comparison_id))
 
     def cell(self, comparison_id: str, run: str) -> TextRun:
         """The run of a scored cell by its name; only those that are there are known."""
@@ -138,6 +138,10 @@ class TextComparisons:
             out=folder,
             workspace=self._workspace.root,
         )
+
+
+def _rows(found: Comparison) -> list[dict[str, Any]]:
+    return [row_of(found.config, name) for name in found.request.methods]
 
 
 def _scored_cells(config: ComparisonConfig) -> dict[str, TextRun]:

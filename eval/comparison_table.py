@@ -27,7 +27,7 @@ def row_of(config: ComparisonConfig, name: str) -> Row:
         return {"method": name, "open": list(config.seeds)}
     ended = {
         settings.optim.seed: (settings, values)
-        for settings in cells_of_method(config, name)
+        for settings in _cells_at(config, name, best_rate(losses))
         if (values := _read(settings, config.scored.file)) is not None
     }
     return {
@@ -50,9 +50,11 @@ def row_of(config: ComparisonConfig, name: str) -> Row:
 def cells_of_method(config: ComparisonConfig, name: str) -> list[Recipe]:
     """The settings of its cells; none until its rate is known."""
     losses = _known_losses(config, name)
-    if losses is None:
-        return []
-    return [config.cell(name, best_rate(losses), seed) for seed in config.seeds]
+    return [] if losses is None else _cells_at(config, name, best_rate(losses))
+
+
+def _cells_at(config: ComparisonConfig, name: str, rate: float) -> list[Recipe]:
+    return [config.cell(name, rate, seed) for seed in config.seeds]
 
 
 def best_rate(losses: dict[float, float]) -> float:

@@ -15,6 +15,7 @@ from app.requests import DirectionsRequest
 from app.runs import read_json
 from app.text_runs import TextRuns, TextRunView
 from app.workspace import Workspace
+from trainer.adapters.config import is_called
 from trainer.errors import ArtifactError, ConfigError
 
 STUDIES = "studies"
@@ -57,18 +58,10 @@ class Directions:
         full, *others = [self._runs.get(name) for name in (request.full, *request.runs)]
         _require_comparable(full, others)
         if request.layer is not None:
-            self._require_layer(request)
+            _require_layer(request.layer, self.layers(request.full, request.runs))
         title = f"directions · {full.name}, {len(others)} runs beside"
         values = dataclasses.asdict(request)
         return self._queue.submit(JobKind.DIRECTIONS, title, values, rerun_of=rerun_of)
-
-    def _require_layer(self, request: DirectionsRequest) -> None:
-        layers = self.layers(request.full, request.runs)
-        if not any(f".{path}".endswith(f".{request.layer}") for path in layers):
-            raise ConfigError(
-                f"layer: no layer that is studied is called {request.layer}; for example "
-                f"{', '.join(layers[:3])}."
-            )
 
     def studies(self, job_id: str) -> dict[str, Any]:
         """directions.json of a job; its figures are files of the job, below `studies/`."""
@@ -79,6 +72,14 @@ class Directions:
 
     def folder(self, job_id: str) -> Path:
         return self._workspace.job(self._queue.job(job_id).id) / STUDIES
+
+
+def _require_layer(layer: str, layers: Sequence[str]) -> None:
+    if not any(is_called(path, layer) for path in layers):
+        raise ConfigError(
+            f"layer: no layer that is studied is called {layer}; for example "
+            f"{', '.join(layers[:3])}."
+        )
 
 
 def _require_comparable(full: TextRunView, others: list[TextRunView]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from trainer.adapters.config import is_called
 from trainer.errors import ArtifactError
 from trainer.run import RunFolder
 
@@ -31,8 +32,8 @@ def adapted_layers(runs: Sequence[RunFolder]) -> list[str]:
 
 def whole_layers(run: RunFolder, names: Sequence[str]) -> list[str]:
     """Layers of a run that trained the base's own weights, whose paths end in one of the names."""
-    ends = tuple(f".{name}" for name in names)
-    found = [path for path in _ending(run, _WEIGHT) if f".{path}".endswith(ends)]
+    whole = _ending(run, _WEIGHT)
+    found = (path for path in whole if any(is_called(path, name) for name in names))
     return sorted(found, key=_in_order)
 
 

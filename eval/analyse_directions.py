@@ -29,6 +29,7 @@ from eval.directions.layer_by_layer import StudyWatch, study_layers
 from eval.directions.record import record_of
 from eval.directions.studied import open_studied
 from eval.directions.words import summary
+from trainer.adapters.config import is_called
 from trainer.command_line import run_command
 from trainer.errors import ConfigError
 from trainer.files import write_json
@@ -86,7 +87,7 @@ def _layer_to_draw(wanted: str | None, layers: list[str]) -> str:
     if wanted is None:
         return layers[len(layers) // 2]
     for path in layers:
-        if f".{path}".endswith(f".{wanted}"):
+        if is_called(path, wanted):
             return path
     raise ConfigError(
         f"--layer {wanted}: no layer that was studied is called so; for example "

@@ -34,7 +34,7 @@ from eval.tsd_overlap import (
     read_directions,
     require_comparable,
 )
-from trainer.adapters.config import AdapterConfig
+from trainer.adapters.config import AdapterConfig, is_called
 from trainer.adapters.decomposition import DecompositionService
 from trainer.adapters.weights import base_fingerprint
 from trainer.command_line import run_command
@@ -121,17 +121,13 @@ def _layers_to_draw(wanted: tuple[str, ...], layers: list[str]) -> list[str]:
     if not wanted:
         step = max(1, len(layers) // PAGES)
         return layers[step // 2 :: step][:PAGES]
-    unknown = [name for name in wanted if not any(_is_called(path, name) for path in layers)]
+    unknown = [name for name in wanted if not any(is_called(path, name) for path in layers)]
     if unknown:
         raise ConfigError(
             f"--layers {' '.join(unknown)}: no layer that the runs have in common is called so; "
             f"for example {', '.join(layers[:3])}."
         )
-    return [path for path in layers if any(_is_called(path, name) for name in wanted)]
-
-
-def _is_called(path: str, name: str) -> bool:
-    return f".{path}".endswith(f".{name}")
+    return [path for path in layers if any(is_called(path, name) for name in wanted)]
 
 
 def _null(

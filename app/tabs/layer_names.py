@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from app.tabs.choices import Choices
 from app.tabs.words import say
+from trainer.adapters.config import is_called
 
 ALL = "all"
 """What eval.compare_subjects calls every layer."""
@@ -28,7 +29,7 @@ def layer_choices(layers: Sequence[str]) -> Choices:
     kinds = sorted({_end(path) for path in layers})
     return [
         (say("layer.all", n=len(layers)), ALL),
-        *((_every(name, sum(f".{path}".endswith(f".{name}") for path in layers)), name)
+        *((_every(name, sum(is_called(path, name) for path in layers)), name)
           for name in kinds),
         *((_single(path), path) for path in layers),
     ]  # fmt: skip

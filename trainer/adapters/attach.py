@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from trainer.adapters.config import AdapterConfig
+from trainer.adapters.config import AdapterConfig, is_called
 from trainer.adapters.layer import AdaptedLinear, LowRankBranch
 from trainer.adapters.pruning import RankPruning
 from trainer.adapters.weights import base_fingerprint
@@ -223,10 +223,7 @@ def find_targets(model: nn.Module, target_modules: tuple[str, ...]) -> dict[str,
     Raises ConfigError naming the names that match nothing, and what is there.
     """
     linears = _linears(model)
-    matched = {
-        name: [path for path in linears if f".{path}".endswith(f".{name}")]
-        for name in target_modules
-    }
+    matched = {name: [path for path in linears if is_called(path, name)] for name in target_modules}
     missing = [name for name, paths in matched.items() if not paths]
     if missing:
         endings = sorted({_ending(path) for path in linears})

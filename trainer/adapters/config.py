@@ -23,6 +23,11 @@ Core = Literal["none", "diagonal", "full"]
 DEFAULT_PRELAUNCH_STEPS = 100  # Section 4.1: t = 100 captures the directions for every rank tried
 
 
+def is_called(path: str, name: str) -> bool:
+    """Whether a module's path is, or ends with a dot and, this name of a target."""
+    return f".{path}".endswith(f".{name}")
+
+
 @dataclass(frozen=True)
 class AdapterConfig:
     """The adapter: a low-rank change of every target linear, W + c B A, and what launch adds."""

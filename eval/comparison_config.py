@@ -24,9 +24,11 @@ COMMONSENSE = "commonsense"
 VARIANTS: dict[str, dict[str, Any]] = {
     "milora": {"method": "lora-init", "direction": "bottom", "prelaunch_steps": 0},
     "random-init": {"method": "lora-init", "direction": "random", "prelaunch_steps": 0},
+    "restart-alone": {"method": "lora-restart", "num_directions": 0},
 }
 """Methods that are the core's with certain settings. random-init is what the paper's Table 4 calls
-RoSA, a start from random singular vectors; ROSA (Hameed et al. 2024) draws new ones as it goes."""
+RoSA, a start from random singular vectors; ROSA (Hameed et al. 2024) draws new ones as it goes.
+restart-alone is LoRA-Init's control, as lora-restart, which trains delta_sigma, is LoRA-TSD's."""
 RATES: dict[str, tuple[float, float]] = {
     "full": (2e-5, 1e-4),
     "bitfit": (1e-3, 5e-3),
@@ -73,8 +75,8 @@ class ComparisonConfig:
     methods: tuple[str, ...] = (
         "lora", "dora", "pissa", "lora-dash", "lora-init", "lora-tsd", "lora-restart",
     )  # fmt: skip
-    """Any of --adapter.method and --instead of the trainers, milora, random-init, and a method of
-    the core with other directions as method:direction, like lora-dash:bottom."""
+    """Any of --adapter.method and --instead of the trainers, milora, random-init, restart-alone,
+    and a method of the core with other directions as method:direction, like lora-dash:bottom."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of the head, the order of examples, dropout and the adapter's start."""
     rates: tuple[float, ...] = ()
@@ -101,7 +103,8 @@ class ComparisonConfig:
     config: Path | None = None
     """JSON file with more values of the trainer's, like a run's config.json."""
     out: Path | None = None
-    """Folder for cells and table. Unset: <workspace>/comparisons/<task>."""
+    """Folder for cells and table. Unset: <workspace>/comparisons/<task>, for commonsense with the
+    name of its data behind it."""
     workspace: Path | None = None
     """Where cells find what they can share with other runs (decompositions, converted models).
     Unset: the folder of the comparison."""
@@ -128,7 +131,14 @@ class ComparisonConfig:
     @property
     def folder(self) -> Path:
         """Where cells and table lie."""
-        return self.out or WORKSPACE / "comparisons" / self.task
+        return self.out or WORKSPACE / "comparisons" / self._name
+
+    @property
+    def _name(self) -> str:
+        """A task of GLUE names its data; commonsense is many sets."""
+        if self.task == COMMONSENSE and self.data:
+            return f"{self.task}-{Path(self.data).resolve().stem}"
+        return self.task
 
     @property
     def scored(self) -> Scored:

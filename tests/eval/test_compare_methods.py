@@ -342,6 +342,8 @@ def test_names_stand_for_settings() -> None:
     milora = replace(adapter, method="lora-init", direction="bottom", prelaunch_steps=0)
     assert method_of("milora", adapter) == (milora, None)
     assert method_of("random-init", adapter) == (replace(milora, direction="random"), None)
+    alone, _ = method_of("restart-alone", adapter)
+    assert (alone.method, alone.dash_rank, alone.restarts) == ("lora-restart", 0, True)
 
 
 def test_every_method_has_two_rates_unless_told() -> None:

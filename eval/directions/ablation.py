@@ -11,9 +11,10 @@ Runs that have no measure in common cannot be compared: `unscored` says which of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from eval.directions.pooled import COUNT, DIRECTION, LAUNCH_STEP, OF_THE_LAUNCH, Settings
+from eval.directions.pooled import COUNT, DIRECTION, LAUNCH_STEP, Settings, plain_lora
 from eval.directions.written import LOSS, spread
 
 AXES = {"direction": DIRECTION, "t": LAUNCH_STEP, "s": COUNT}
@@ -23,13 +24,23 @@ Scores = Mapping[int, Mapping[str, float]]
 """By seed, then by measure."""
 
 
+@dataclass(frozen=True)
+class Family:
+    """Pools that are alike but for one setting."""
+
+    member: Settings
+    """Of one of them."""
+    by_value: dict[Any, Scores]
+    """By what they have of that setting."""
+
+
 def ablations(pools: Sequence[tuple[Settings, Scores]]) -> dict[str, Any]:
     """By method, for those of which two or more runs differ in just one of the three settings."""
     found = {}
     for method in _launching(pools):
         own = [pool for pool in pools if pool[0]["method"] == method]
         if panels := _panels(own):
-            found[method] = _ablation(panels, _plain_lora(own[0][0], pools))
+            found[method] = _ablation(panels, pools)
     return {method: ablation for method, ablation in found.items() if ablation}
 
 
@@ -40,7 +51,7 @@ def unscored(
     found = {}
     for method in _launching(pools):
         panels = _panels([pool for pool in pools if pool[0]["method"] == method])
-        varied = [scores for family in panels.values() for scores in family.values()]
+        varied = [scores for family in panels.values() for scores in family.by_value.values()]
         found[method] = [
             folder[seed]
             for (_, scores), folder in zip(pools, folders, strict=True)
@@ -56,39 +67,44 @@ def _launching(pools: Sequence[tuple[Settings, Scores]]) -> list[str]:
     return list(dict.fromkeys(settings["method"] for settings, _ in pools if DIRECTION in settings))
 
 
-def _panels(own: Sequence[tuple[Settings, Scores]]) -> dict[str, dict[Any, Scores]]:
+def _panels(own: Sequence[tuple[Settings, Scores]]) -> dict[str, Family]:
     """By axis: what one method was tried with, where that is more than one value."""
     families = {axis: _family(own, key) for axis, key in AXES.items()}
-    return {axis: family for axis, family in families.items() if len(family) > 1}
+    return {axis: family for axis, family in families.items() if len(family.by_value) > 1}
 
 
-def _family(pools: Sequence[tuple[Settings, Scores]], key: str) -> dict[Any, Scores]:
-    """The largest set of pools that are alike but for this setting: its value → scores."""
-    families: dict[tuple[Any, ...], dict[Any, Scores]] = {}
+def _family(pools: Sequence[tuple[Settings, Scores]], key: str) -> Family:
+    """The largest set of pools that are alike but for this setting."""
+    families: dict[tuple[Any, ...], Family] = {}
     for settings, scores in pools:
         alike = tuple(item for item in settings.items() if item[0] != key)
-        families.setdefault(alike, {})[settings[key]] = scores
-    return max(families.values(), key=len)
+        families.setdefault(alike, Family(settings, {})).by_value[settings[key]] = scores
+    return max(families.values(), key=lambda family: len(family.by_value))
 
 
-def _plain_lora(own: Settings, pools: Sequence[tuple[Settings, Scores]]) -> Scores | None:
-    """LoRA with the same settings, as far as it has them."""
-    own_names = ("method", "adapter.method", *OF_THE_LAUNCH)
-    for settings, scores in pools:
-        alike = all(own[key] == value for key, value in settings.items() if key not in own_names)
-        if settings["method"] == "lora" and alike:
-            return scores
-    return None
-
-
-def _ablation(panels: Mapping[str, Mapping[Any, Scores]], lora: Scores | None) -> dict[str, Any]:
+def _ablation(
+    panels: Mapping[str, Family], pools: Sequence[tuple[Settings, Scores]]
+) -> dict[str, Any]:
     """Empty where the runs have no measure in common."""
-    runs = [row for family in panels.values() for pool in family.values() for row in pool.values()]
+    runs = [
+        row
+        for family in panels.values()
+        for scores in family.by_value.values()
+        for row in scores.values()
+    ]
     common = [name for name in runs[0] if all(name in row for row in runs)]
     if not common:
         return {}
-    axes = {axis: _axis(family, common[0], lora) for axis, family in panels.items()}
+    axes = {
+        axis: _axis(family.by_value, common[0], _lora_beside(family, pools))
+        for axis, family in panels.items()
+    }
     return {"measure": common[0], "axes": axes}
+
+
+def _lora_beside(family: Family, pools: Sequence[tuple[Settings, Scores]]) -> Scores | None:
+    place = plain_lora(family.member, [settings for settings, _ in pools])
+    return None if place is None else pools[place][1]
 
 
 def _axis(family: Mapping[Any, Scores], measure: str, lora: Scores | None) -> dict[str, Any]:

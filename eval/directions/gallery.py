@@ -39,7 +39,8 @@ def draw_all(record: Record, out: Path) -> list[Row]:
 def _draw_method(record: Record, out: Path, name: str, method: Record) -> list[Row]:
     folder = folder_of(name)
     kinds = ["losses"]
-    draw_losses(out / folder / "losses.png", name, method, _lora_beside(record, name))
+    beside = record["methods"].get(method["plain_lora"])
+    draw_losses(out / folder / "losses.png", name, method, beside)
     if len(method["capture"]["steps"]) > 1:
         draw_capture(out / folder / "capture.png", name, method)
         kinds.insert(0, "capture")
@@ -48,17 +49,6 @@ def _draw_method(record: Record, out: Path, name: str, method: Record) -> list[R
         draw_amplification(out / folder / "amplification.png", name, method)
         kinds += ["alignment", "amplification"]
     return [_row(kind, name, f"{folder}/{kind}.png") for kind in kinds]
-
-
-def _lora_beside(record: Record, name: str) -> Record | None:
-    """The plain LoRA of the same task and rank, if it is another."""
-    own, methods = record["methods"][name], record["methods"]
-    for label, other in methods.items():
-        alike = all(other[key] == own[key] for key in ("task", "rank"))
-        if other["method"] == "lora" and label != name and alike:
-            found: Record = other
-            return found
-    return None
 
 
 def _row(kind: str, method: str | None, file: str) -> Row:

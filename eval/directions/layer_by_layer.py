@@ -140,10 +140,9 @@ def _study_adapter(
     randomly: Callable[[int], RandomChanges],
 ) -> Row | None:
     """One layer of one adapter; None where it does not adapt it."""
-    if path not in run.checkpoints[run.native.step]:
+    adapter, by_step = run.native.config, run.layer_by_step(path)
+    if not by_step:
         return None
-    adapter = run.native.config
-    by_step = {step: layers[path] for step, layers in run.checkpoints.items()}
     random = randomly(adapter.initial_rank)
     rates = rates_by_step(core, by_step, adapter)
     capture = study_capture(core, tsds, rates, random.chosen)

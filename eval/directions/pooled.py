@@ -24,12 +24,15 @@ DIRECTION, LAUNCH_STEP, COUNT = (
 )  # fmt: skip
 OF_THE_LAUNCH = (DIRECTION, LAUNCH_STEP, COUNT, "adapter.prelaunch", "adapter.lr_post")
 """Settings that say nothing where nothing is launched."""
-_SHORT = {LAUNCH_STEP: "t ", COUNT: "s ", DIRECTION: "", "task": ""}
+DONE = "done"
+"""Optimizer steps done: fewer than asked for where a training was ended early and kept."""
+_SHORT = {LAUNCH_STEP: "t ", COUNT: "s ", DIRECTION: "", DONE: "after step ", "task": ""}
 """How a value is introduced, where not by the field's name."""
 
 
-def settings_of(config: GlueConfig | LLMConfig, launch_step: int | None) -> Settings:
-    """All but seeds, and what is only looked at or kept while training."""
+def settings_of(config: GlueConfig | LLMConfig, launch_step: int | None, done: int) -> Settings:
+    """All but seeds, and what is only looked at or kept while training; with the step of the launch
+    and the steps done as they were."""
     bare = replace(
         config,
         run=None,
@@ -45,7 +48,7 @@ def settings_of(config: GlueConfig | LLMConfig, launch_step: int | None) -> Sett
         values = {key: value for key, value in values.items() if not key.startswith("adapter.")}
     elif not config.adapter.launches:
         values = {key: value for key, value in values.items() if key not in OF_THE_LAUNCH}
-    return {**values, "method": config.method}
+    return {**values, "method": config.method, DONE: done}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Settings:
@@ -69,6 +72,18 @@ def pools(settings: Sequence[Settings]) -> dict[str, list[int]]:
     distinct = [dict(key) for key in members]
     labels = (_label(each, distinct) for each in distinct)
     return dict(zip(labels, members.values(), strict=True))
+
+
+def plain_lora(own: Settings, others: Sequence[Settings]) -> int | None:
+    """Where LoRA with the same settings, as far as it has them, stands among the others."""
+    if own["method"] == "lora" or "adapter.method" not in own:
+        return None
+    names = ("method", "adapter.method", *OF_THE_LAUNCH)
+    for place, other in enumerate(others):
+        alike = all(own.get(key) == value for key, value in other.items() if key not in names)
+        if other["method"] == "lora" and alike:
+            return place
+    return None
 
 
 def _label(own: Settings, distinct: Sequence[Settings]) -> str:

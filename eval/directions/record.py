@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from eval.directions.ablation import ablations, unscored
 from eval.directions.layer_by_layer import Spectrum, Studied
-from eval.directions.pooled import pools
+from eval.directions.pooled import plain_lora, pools
 from eval.directions.studied import AdapterRun, FullRun, StudiedRun
 from eval.directions.summary import capture_json, launched_json, spectrum_json
 from eval.directions.written import losses, score_of_run
@@ -45,7 +45,10 @@ def record_of(
         "trained": _training(full),
         "null_draws": draws,
         "change_rates": spectrum_json(spectrum.layers, spectrum.drawn),
-        "methods": {name: _method(pool) for name, pool in members.items()},
+        "methods": {
+            name: {**_method(pool), "plain_lora": _plain_lora(pool, members)}
+            for name, pool in members.items()
+        },
         "ablations": ablations(scores),
         "unscored": unscored(scores, folders),
     }
@@ -69,6 +72,12 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
         "losses": losses(runs),
         "score": [score_of_run(run) for run in runs],
     }
+
+
+def _plain_lora(pool: Sequence[Studied], members: Mapping[str, Sequence[Studied]]) -> str | None:
+    """What LoRA with the same settings is called here."""
+    place = plain_lora(pool[0].run.settings, [other[0].run.settings for other in members.values()])
+    return None if place is None else list(members)[place]
 
 
 def _training(run: StudiedRun) -> dict[str, Any]:

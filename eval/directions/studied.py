@@ -17,11 +17,11 @@ from torch import Tensor
 
 from eval.directions.pooled import Settings, settings_of
 from trainer.adapters.attach import find_targets
-from trainer.adapters.checkpoint import NativeFile, read_native, restore_native
+from trainer.adapters.checkpoint import NativeHeader, read_header, read_layer, restore_native
 from trainer.adapters.config import AdapterConfig
 from trainer.adapters.layer import LowRankBranch
 from trainer.adapters.weights import base_fingerprint
-from trainer.checkpoint_folders import checkpoint_folders
+from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.checkpoints import ADAPTER
 from trainer.errors import ArtifactError, ConfigError
 from trainer.methods.build import build_method
@@ -48,7 +48,7 @@ class FullRun:
 
     @property
     def settings(self) -> Settings:
-        return settings_of(self.config, None)
+        return settings_of(self.config, None, self.step)
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ class AdapterRun:
 
     run: TextRun
     config: GlueConfig | LLMConfig
-    native: NativeFile
-    checkpoints: dict[int, dict[str, Tensors]]
-    """By step, ascending, then by module path; the last is the finished adapter."""
+    native: NativeHeader
+    """Of the finished adapter."""
+    kept: dict[int, Path]
+    """The adapter's file at each step, ascending; the last is the finished one."""
 
     @property
     def launch_step(self) -> int | None:
@@ -68,7 +69,13 @@ class AdapterRun:
 
     @property
     def settings(self) -> Settings:
-        return settings_of(self.config, self.launch_step)
+        return settings_of(self.config, self.launch_step, self.native.step)
+
+    def layer_by_step(self, path: str) -> dict[int, Tensors]:
+        """One layer at each step, empty where it is not adapted. Read when asked for: all layers of
+        all checkpoints of a large model are more than a machine holds."""
+        found = {step: read_layer(file, path) for step, file in self.kept.items()}
+        return {step: tensors for step, tensors in found.items() if tensors}
 
 
 StudiedRun = FullRun | AdapterRun
@@ -126,10 +133,10 @@ def _open(path: Path) -> StudiedRun:
         with safe_open(run.native, "pt") as file:
             told = file.metadata()
         return FullRun(run, config, int(told["step"]), told["base_fingerprint"])
-    native = read_native(run.native)
-    kept = [read_native(folder / ADAPTER) for folder in checkpoint_folders(run.checkpoints)]
-    before = {each.step: each.layers() for each in kept if each.step < native.step}
-    return AdapterRun(run, config, native, {**before, native.step: native.layers()})
+    native = read_header(run.native)
+    kept = {step_of(folder): folder / ADAPTER for folder in checkpoint_folders(run.checkpoints)}
+    before = {step: file for step, file in kept.items() if step < native.step}
+    return AdapterRun(run, config, native, {**before, native.step: run.native})
 
 
 def _require_each_once(runs: Sequence[StudiedRun]) -> None:

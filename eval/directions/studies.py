@@ -75,7 +75,8 @@ class Launched:
 
     alignment: Numbers
     amplification: Numbers
-    """With the whole change, with only AB (what was folded counts here), with only dash."""
+    """With the whole change, with only AB (what was folded counts here), with only dash where
+    delta_sigma is trained."""
     expected: Expected
     """For alignment, and the amplification of random changes with the norm of the whole."""
 
@@ -181,7 +182,9 @@ def amplifications(
     core: Core, index: Sequence[int], tensors: Tensors, config: AdapterConfig
 ) -> Numbers:
     """Table 6. W_res = W - c B0 A0 stands under each; fold's c Bp Ap counts in all and in AB."""
-    silent = {"AB": ("delta_sigma",), "dash": ("lora_B", "prelaunch_B")}
+    silent: dict[str, tuple[str, ...]] = {"AB": ("delta_sigma",)}
+    if config.dash_rank:
+        silent["dash"] = ("lora_B", "prelaunch_B")
     found = {"all": core.amplification(index, *branch_of(tensors, config).stacked_factors())}
     for name, off in silent.items():
         zeros = {key: torch.zeros_like(tensors[key]) for key in off if key in tensors}

@@ -132,11 +132,21 @@ def launched_json(seeds: Sequence[Mapping[str, Launched]]) -> dict[str, Any]:
         return {}
     expected = [layer.expected for layer in seeds[0].values()]
     amplification = _numbers([{p: row.amplification for p, row in s.items()} for s in seeds])
-    amplification["all"]["null"] = asdict(beside(expected, "amplification"))
+    amplification["all"].update(_amplified_at_random(seeds))
     alignment = _numbers([{p: row.alignment for p, row in s.items()} for s in seeds])
     for name, row in alignment.items():
         row.update(_held_against(expected, name))
     return {"alignment": alignment, "amplification": amplification}
+
+
+def _amplified_at_random(seeds: Sequence[Mapping[str, Launched]]) -> dict[str, Any]:
+    """Each seed's null, as random changes are given the norm of its change; and their mean."""
+    nulls = [
+        asdict(beside([layer.expected for layer in seed.values()], "amplification"))
+        for seed in seeds
+    ]
+    mean = {name: float(np.mean([null[name] for null in nulls])) for name in nulls[0]}
+    return {"null": mean, "null_by_seed": nulls}
 
 
 def _numbers(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Any]]:

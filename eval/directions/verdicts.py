@@ -32,9 +32,12 @@ def numbers(method: Record) -> dict[str, dict[str, Any]]:
 
 
 def verdict(row: Record) -> Verdict:
-    """Of one number with its null."""
-    low, high = row["null"]["low"], row["null"]["high"]
-    places = {(value > high) - (value < low) for value in row["seeds"]}
+    """Of one number with its null, or with each seed's own where the null is not one for all."""
+    nulls = row.get("null_by_seed", [row["null"]] * len(row["seeds"]))
+    places = {
+        (value > null["high"]) - (value < null["low"])
+        for value, null in zip(row["seeds"], nulls, strict=True)
+    }
     if len(places) > 1:
         return "mixed"
     words: dict[int, Verdict] = {1: "above", 0: "as random", -1: "below"}

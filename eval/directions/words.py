@@ -25,8 +25,8 @@ def summary(record: Record) -> str:
     if record["methods"]:
         lines += [
             "",
-            f"  random: 95 % of {record['null_draws']} random changes of the same rank on the same "
-            "weights; smallest σ: a",
+            f"  random: 95 % of {record['null_draws']} random changes of the adapter's rank on "
+            "these weights; smallest σ: a",
             "  guess that needs no training; ± deviation over seeds",
         ]
     for name, ablation in record["ablations"].items():

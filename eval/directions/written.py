@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
@@ -48,13 +49,21 @@ def _curve(runs: Sequence[dict[int, float]]) -> dict[str, Any]:
 
 
 def score_of_run(run: TextRun) -> dict[str, float]:
-    """By measure: the first of the task's own, once scored, and the validation loss at the end."""
+    """By measure: the first of its task, then that of each other scoring with the scoring's name,
+    and the validation loss at the end."""
+    found: dict[str, float] = {}
+    if run.scores.exists():
+        found.update([_first_measure(run.scores)])
+    for file in sorted(run.path.glob(f"{run.scores.stem}-*.json")):
+        measure, value = _first_measure(file)
+        found[f"{measure}, {file.stem.removeprefix(f'{run.scores.stem}-')}"] = value
     looked = _of_kind(list(run.metric_rows()), "validation")
-    loss = {LOSS: looked[max(looked)]} if looked else {}
-    if not run.scores.exists():
-        return loss
-    scores = json.loads(run.scores.read_text("utf-8"))
+    return {**found, LOSS: looked[max(looked)]} if looked else found
+
+
+def _first_measure(file: Path) -> tuple[str, float]:
+    scores = json.loads(file.read_text("utf-8"))
     if "average" in scores:
-        return {"accuracy": scores["average"], **loss}
-    measured = {name: score["value"] for name, score in scores["scores"].items()}
-    return {**dict(list(measured.items())[:1]), **loss}
+        return "accuracy", scores["average"]
+    name, score = next(iter(scores["scores"].items()))
+    return name, score["value"]

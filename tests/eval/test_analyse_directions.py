@@ -158,7 +158,9 @@ def test_every_kept_checkpoint_is_asked_and_the_null_stands_beside(
         assert study["smallest"] == pytest.approx(np.mean(guessed))
     assert set(method["alignment"]) == {"DTSD in LTSD", "TSD in LTSD", "TSD in DTSD"}
     assert set(method["amplification"]) == {"all", "AB", "dash"}
-    assert "null" in method["amplification"]["all"]
+    [null] = method["amplification"]["all"]["null_by_seed"]
+    assert null == method["amplification"]["all"]["null"]
+    assert method["plain_lora"] == "lora"
 
 
 def test_seeds_of_one_method_are_taken_together(

@@ -12,9 +12,11 @@ base's bytes, so a file is refused on another base. For other programs there is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -30,18 +32,24 @@ FORMAT = "dashbooth-native-1"
 
 
 @dataclass(frozen=True)
-class NativeFile:
-    """A native file as read, without a model."""
+class NativeHeader:
+    """What a native file says of its adapter."""
 
     config: AdapterConfig
     step: int
     phase: Phase
     launch_step: int | None
     base_fingerprint: str
-    tensors: dict[str, Tensor]
-    """By `<module path>.<name>`."""
     metadata: dict[str, str]
     """The whole header, with what the recipe added."""
+
+
+@dataclass(frozen=True)
+class NativeFile(NativeHeader):
+    """A native file as read, without a model."""
+
+    tensors: dict[str, Tensor]
+    """By `<module path>.<name>`."""
 
     def layers(self) -> dict[str, dict[str, Tensor]]:
         """The tensors by module path, then by name."""
@@ -89,29 +97,52 @@ def restore_native(trained: Trainable, path: Path, *, base_fingerprint: str) -> 
 def read_native(path: Path) -> NativeFile:
     """Read a native file; ArtifactError where it is missing, damaged or something else."""
     tensors, metadata = _read(path)
-    return NativeFile(
+    return NativeFile(**vars(_header(metadata)), tensors=tensors)
+
+
+def read_header(path: Path) -> NativeHeader:
+    """What a native file says, without its tensors; the same errors."""
+    with _opened(path) as (_, metadata):
+        return _header(metadata)
+
+
+def read_layer(path: Path, module_path: str) -> dict[str, Tensor]:
+    """One layer of a native file by name, empty where it has none; the others are not read."""
+    with _opened(path) as (file, _):
+        split = {key: key.rpartition(".") for key in file.keys()}
+        return {name: file.get_tensor(key) for key, (of, _, name) in split.items()
+                if of == module_path}  # fmt: skip
+
+
+def _header(metadata: dict[str, str]) -> NativeHeader:
+    return NativeHeader(
         config=_config(metadata["config"]),
         step=json.loads(metadata["step"]),
         phase="dash" if metadata["phase"] == "dash" else "pre-launch",
         launch_step=json.loads(metadata["launch_step"]),
         base_fingerprint=metadata["base_fingerprint"],
-        tensors=tensors,
         metadata=metadata,
     )
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with _opened(path) as (file, metadata):
+        return {key: file.get_tensor(key) for key in file.keys()}, metadata
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The file and its header; ArtifactError where it is missing, damaged or something else."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            if metadata.get("format") != FORMAT:
+                raise ArtifactError(
+                    f"{path} is not a native adapter ({FORMAT}); give a run's native.safetensors."
+                )
+            yield file, metadata
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} cannot be read as an adapter: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise ArtifactError(
-            f"{path} is not a native adapter ({FORMAT}); give a run's native.safetensors."
-        )
-    return tensors, metadata
 
 
 def _require_base(path: Path, trained_on: str, at_hand: str) -> None:

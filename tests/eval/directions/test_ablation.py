@@ -20,7 +20,8 @@ LOSS = "validation loss"
 
 def pool(scores: list[dict[str, float] | None], launch: int | None = 5, **adapter: Any) -> Any:
     config = GlueConfig(adapter=AdapterConfig(**{"method": "lora-dash", **adapter}))
-    return settings_of(config, launch), {n: row for n, row in enumerate(scores) if row is not None}
+    by_seed = {seed: row for seed, row in enumerate(scores) if row is not None}
+    return settings_of(config, launch, 300), by_seed
 
 
 def test_each_setting_is_compared_where_all_else_is_equal() -> None:
@@ -40,6 +41,14 @@ def test_each_setting_is_compared_where_all_else_is_equal() -> None:
     assert found["axes"]["s"]["lora"]["mean"] == 0.6
 
 
+def test_plain_lora_beside_has_the_settings_of_the_runs_that_are_compared() -> None:
+    found = ablations([
+        pool([{"f1": 0.1}], rank=4), pool([{"f1": 0.5}]), pool([{"f1": 0.4}], direction="top"),
+        pool([{"f1": 0.2}], None, method="lora", rank=4), pool([{"f1": 0.6}], None, method="lora"),
+    ])["lora-dash"]["axes"]["direction"]  # fmt: skip
+    assert found["lora"]["mean"] == 0.6
+
+
 def test_the_reproduction_has_a_table_for_each_setting_with_plain_lora_below(
     tmp_path: Path,
 ) -> None:
@@ -47,7 +56,7 @@ def test_the_reproduction_has_a_table_for_each_setting_with_plain_lora_below(
         pool([{"matthews": 0.5}]), pool([{"matthews": 0.4}], direction="top"),
         pool([{"matthews": 0.3}], 9), pool([{"matthews": 0.6}], None, method="lora"),
     ])  # fmt: skip
-    record = {"base": "minilm", "methods": {}, "ablations": found,
+    record = {"base": "minilm", "task": "cola", "methods": {}, "ablations": found,
               "unscored": {"lora-dash": ["dash-1"], "lora-tsd": ["tsd-1"]}}  # fmt: skip
     (tmp_path / "directions-cola.json").write_text(json.dumps(record))
     text = about_training.ablations(Results(tmp_path)).text
@@ -56,6 +65,7 @@ def test_the_reproduction_has_a_table_for_each_setting_with_plain_lora_below(
     )
     assert "| 9 | 0.300 |\n| plain LoRA | 0.600 |" in text
     assert "best is tsd, worst top, apart by 0.100, and too few seeds to say" in text
+    assert "`eval.score_glue` scores them" in text
     assert "LoRA-Dash: without a score are dash-1, so they are in none of these tables" in text
     assert "LoRA-TSD: without a score are tsd-1, so which directions, t and s are best" in text
 
@@ -104,3 +114,17 @@ def test_only_runs_that_would_be_compared_are_missed() -> None:
         pool([{LOSS: 0.5}]), pool([{LOSS: 0.4}], direction="top"), pool([{LOSS: 0.1}], rank=4),
     ]  # fmt: skip
     assert unscored(pools, [{0: "tsd"}, {0: "top"}, {0: "small"}]) == {"lora-dash": ["tsd", "top"]}
+
+
+def test_best_and_worst_are_held_against_what_seeds_leave_open(tmp_path: Path) -> None:
+    found = ablations([
+        pool([{"f1": 0.5}, {"f1": 0.7}, {"f1": 0.6}]),
+        pool([{"f1": 0.4}, {"f1": 0.6}, {"f1": 0.5}], direction="bottom"),
+        pool([{"f1": 0.4}, {"f1": 0.7}, {"f1": 0.1}], direction="top"),
+    ])  # fmt: skip
+    record = {"base": "minilm", "task": "cola", "methods": {}, "ablations": found}
+    (tmp_path / "directions-cola.json").write_text(json.dumps(record))
+    # by hand: tsd - top is 0.1, 0.0, 0.5: mean 0.2, deviation 0.2646, t(0.975; 2) = 4.3027
+    told = "best is tsd, worst top, apart by 0.200, inside the ±0.657 that seeds leave open"
+    text = about_training.ablations(Results(tmp_path)).text
+    assert told in text and "the ends of 3 differ a little where nothing does" in text

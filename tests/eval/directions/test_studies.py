@@ -92,6 +92,13 @@ def test_amplification_is_section_6_2_in_dense_matrices(core: Core, prelaunch: s
     assert amplifications(core, index, saved, config) == pytest.approx(expected, rel=1e-4)
 
 
+def test_only_what_trains_delta_sigma_amplifies_by_dash(core: Core) -> None:
+    config = AdapterConfig(method="lora-init", rank=3, alpha=6)
+    saved = branch_tensors(config)
+    found = amplifications(core, saved["direction_index"].tolist(), saved, config)
+    assert set(found) == {"all", "AB"} and found["all"] == pytest.approx(found["AB"])
+
+
 def test_a_change_that_is_the_task_finds_all_of_it(core: Core) -> None:
     config = AdapterConfig(method="lora", rank=4, alpha=4)
     tensors = branch_tensors(config)

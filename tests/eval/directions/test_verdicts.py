@@ -17,6 +17,12 @@ def test_a_number_is_above_the_null_only_with_every_seed(seeds: list[float], exp
     assert verdict({"seeds": seeds, "null": {"low": 0.4, "high": 0.6}}) == expected
 
 
+def test_a_seed_is_held_against_its_own_null_where_it_has_one() -> None:
+    nulls = [{"low": 0.4, "high": 0.6}, {"low": 0.6, "high": 0.8}]
+    row = {"seeds": [0.7, 0.7], "null": nulls[0], "null_by_seed": nulls}
+    assert verdict(row) == "mixed"
+
+
 def test_precision_and_recall_are_those_at_the_end() -> None:
     row: dict[str, Any] = {"mean": [0.1, 0.5], "sd": [0.0, 0.2], "seeds": [[0.1, 0.3], [0.1, 0.7]],
                            "null": {}, "chance": 0.0, "smallest": 0.0}  # fmt: skip

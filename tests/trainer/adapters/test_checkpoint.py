@@ -11,7 +11,14 @@ from safetensors.torch import save_file
 
 from trainer.adapters import checkpoint, decomposition
 from trainer.adapters.attach import attach
-from trainer.adapters.checkpoint import load_native, read_native, save_native
+from trainer.adapters.checkpoint import (
+    NativeHeader,
+    load_native,
+    read_header,
+    read_layer,
+    read_native,
+    save_native,
+)
 from trainer.adapters.config import Method
 from trainer.adapters.layer import AdaptedLinear
 from trainer.adapters.weights import base_fingerprint
@@ -75,6 +82,21 @@ def test_the_file_can_be_read_without_a_model(lab: Any, tmp_path: Path) -> None:
         assert tensors.keys() == ALL
         assert tuple(tensors["direction_index"].tolist()) == training.report.layers[path].index
         assert {t.dtype for t in tensors.values()} == {torch.float32, torch.int64}
+
+
+def test_a_layer_is_read_alone_and_is_the_same(lab: Any, tmp_path: Path) -> None:
+    training = lab.start().fit(1, 5)
+    path = tmp_path / "native.safetensors"
+    save_native(training.adapter, path, step=5, base_fingerprint="of a base")
+    whole = read_native(path)
+    assert read_header(path) == NativeHeader(**{
+        name: value for name, value in vars(whole).items() if name != "tensors"
+    })  # fmt: skip
+    for name, tensors in whole.layers().items():
+        alone = read_layer(path, name)
+        assert alone.keys() == tensors.keys()
+        assert all(torch.equal(alone[key], tensors[key]) for key in tensors)
+    assert read_layer(path, "no.such.layer") == {}
 
 
 def test_another_base_is_refused_and_left_alone(lab: Any, tmp_path: Path) -> None:

@@ -27,13 +27,18 @@ INTRODUCTION = """\
 Written by `python -m eval.reproduction` from [docs/results](results); do not edit. For each table
 and figure of *Task-Specific Directions* (Si et al., arXiv 2409.01035): the paper's numbers, what
 was run here, on what, with how many seeds, and what came out, whichever method it favours. What has
-not been run says so, and how it would be.
+not been run says so, and how it would be. Read back are the records of `eval.compare_methods`,
+`eval.analyse_directions`, `eval.check_subjects` and `eval.compare_subjects`; the scores of a single
+run, which many of the commands for the paper's models make, stay in its folder.
 """
-RATES = """\
+COLUMNS = """\
 How rates are chosen: each method has two to choose from (`eval/comparison_config.py`), or those of
 `--rates`. Each is tried with seed 0 and all the steps on nine tenths of the rows that a cell trains
 on, and the loss on up to 500 of the training rows that it has not seen decides; the dev or test set
 has no say. The column `rate` has the one that was taken.
+
+`seconds` are those of the clock, cell by cell as they came; what else the machine did meanwhile is
+in them, so they compare no methods.
 """
 
 
@@ -51,7 +56,7 @@ class ReproductionConfig:
 def document(results: Results) -> str:
     """The whole text."""
     parts = [f"## {section.title}\n\n{section.text}\n" for section in sections(results)]
-    return "\n".join([INTRODUCTION, RATES, *parts])
+    return "\n".join([INTRODUCTION, COLUMNS, *parts])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

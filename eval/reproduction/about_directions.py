@@ -118,10 +118,13 @@ def _amplified(name: str, record: Result) -> str:
         found = method.get("amplification")
         if found:
             null = found["all"]["null"]
-            parts = [amount(found[part], ".2f") for part in ("all", "AB", "dash")]
+            parts = [amount(found[part], ".2f") if part in found else "–"
+                     for part in ("all", "AB", "dash")]  # fmt: skip
             between = f"{null['low']:.2f} to {null['high']:.2f}"
-            rows.append([label, str(len(method["runs"])), *parts, between])
-    head = ["run", "seeds", "all", "AB", "dash", "95 % of random changes, all"]
+            median = f"{found['all']['median']:.2f}"
+            rows.append([label, str(len(method["runs"])), *parts, between, median])
+    head = ["run", "seeds", "all", "AB", "dash", "95 % of random changes, all",
+            "median of layers, all"]  # fmt: skip
     return f"Here, {name}, mean over all layers:\n\n{table(head, rows)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -135,20 +135,43 @@ def _overlap(record: Result) -> str:
     )
     if null is None:
         return f"{said} No null was drawn."
-    random = null["random"]
-    where = "above" if mean > random["high"] else "below" if mean < random["low"] else "inside"
+    yardsticks = {"random changes of the adapters' rank": null["random"]}
+    if null.get("same_start"):
+        yardsticks["random changes with the A that these runs began with"] = null["same_start"]
+    rows = [
+        [what, _span(yardstick), *(str(count) for count in _outside(shared, yardstick))]
+        for what, yardstick in yardsticks.items()
+    ]
+    head = ["on the same weights", "two of them share", "pairs of subjects above", "below"]
+    verdicts = [f"beside {what} {_verdict(shared, yardstick)}"
+                for what, yardstick in yardsticks.items()]  # fmt: skip
     return (
-        f"{said} Random changes of the same rank on the same {len(random['layers'])} weights share "
-        f"{random['mean']:.0%} ({random['low']:.0%} to {random['high']:.0%}, {random['draws']} "
-        f"draws).\n\nWhere we differ: what subjects share is {where} that span of random changes, "
-        f"so {_task_specific(where)}."
+        f"{said}\n\n{table(head, rows)}\n\nWhere we differ: by chance {len(shared) / 40:.1f} pairs "
+        f"would lie above and as many below. So {'; '.join(verdicts)}. Learning moves A, so runs "
+        "that share its start share it less and less."
     )
 
 
-def _task_specific(where: str) -> str:
-    return {
-        "above": "they share more than chance gives, and few shared directions alone are no sign "
-        "of directions of their own",
-        "below": "they share less than chance gives, as directions of their own would",
-        "inside": "how much they share tells nothing of the subjects here",
-    }[where]
+def _span(null: Mapping[str, Any]) -> str:
+    return (
+        f"{null['mean']:.0%} ({null['low']:.0%} to {null['high']:.0%} for 95 % of pairs of "
+        f"{null['draws']} draws)"
+    )
+
+
+def _outside(shared: Sequence[float], null: Mapping[str, Any]) -> tuple[int, int]:
+    """How many lie above the span of two random changes, and how many below."""
+    above = sum(share > null["high"] for share in shared)
+    return above, sum(share < null["low"] for share in shared)
+
+
+def _verdict(shared: Sequence[float], null: Mapping[str, Any]) -> str:
+    """Which way the pairs lean: more on that side than on the other, and twice as many as by
+    chance."""
+    above, below = _outside(shared, null)
+    much = len(shared) / 20
+    if above > max(below, much):
+        return "they share more: few shared directions alone are no sign of directions of their own"
+    if below > max(above, much):
+        return "they share less, as directions of their own would"
+    return "how much they share tells nothing of the subjects"

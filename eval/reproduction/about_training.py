@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 from eval.directions.verdicts import amount
+from eval.directions.written import LOSS
 from eval.reproduction import commands as bash
-from eval.reproduction.markdown import NOT_RUN, table
+from eval.reproduction.markdown import MINUS, NOT_RUN, signed, table
 from eval.reproduction.names import method_name
+from eval.reproduction.paired import paired
 from eval.reproduction.section import Section, commands, joined
 from eval.reproduction.stored import Result, Results
 from eval.reproduction.studied import none_here, studies, usual
+from trainer.data.glue import TASKS
 
 COMPARED = ("lora", "lora-dash", "lora-init", "lora-tsd", "lora-restart")
 """Methods whose losses are shown side by side."""
@@ -76,31 +78,29 @@ def _at(row: Result, step: int) -> str:
 
 
 def _lower_or_not(shown: Mapping[str, Result]) -> str:
-    """The validation loss at the end, LoRA-TSD's beside LoRA's; empty where one is not there."""
-    ends = {
-        name: shown[name]["losses"]["validation"]
-        for name in ("lora", "lora-tsd")
-        if name in shown and shown[name]["losses"]["validation"]["steps"]
-    }
-    if len(ends) < 2:
+    """LoRA-TSD's validation loss at the end minus LoRA's; empty where one is not there."""
+    ends = [_end_by_seed(shown[name]) for name in ("lora", "lora-tsd") if name in shown]
+    higher = paired(*ends) if len(ends) == 2 else None
+    if higher is None:
         return ""
-    lora, tsd = (
-        {key: row[key] and row[key][-1] for key in ("mean", "sd")} for row in ends.values()
-    )
-    lower = "lower, as in the paper" if tsd["mean"] < lora["mean"] else "not lower, unlike there"
-    gap = abs(tsd["mean"] - lora["mean"])
+    said = {
+        "-": "so it is lower, as in the paper",
+        "+": "so it is higher, unlike there",
+        "open": "which holds 0: that it is lower, as in the paper, cannot be said",
+        "one seed": "one seed says nothing of the spread",
+    }[higher.sign]
+    interval = "" if higher.half_width is None else (
+        f" (95 % interval of the mean ±{higher.half_width:.3f})")  # fmt: skip
     return (
-        f"Where we differ: at the end LoRA-TSD's validation loss is {amount(tsd, '.3f')}, LoRA's "
-        f"{amount(lora, '.3f')}: {lower}, by {gap:.3f}, {_beyond(gap, lora, tsd)}."
+        f"Where we differ: LoRA-TSD's validation loss at the end {MINUS} LoRA's: "
+        f"{signed(higher.mean, 3)}{higher.spread(3)}, {higher.above}{interval}, {said}."
     )
 
 
-def _beyond(gap: float, *rows: Mapping[str, Any]) -> str:
-    """A gap of two means beside the larger deviation over seeds."""
-    deviations = [row["sd"] for row in rows]
-    if None in deviations:
-        return "and too few seeds to say how much of that is the seed's"
-    return f"{'more' if gap > max(deviations) else 'no more'} than the larger deviation over seeds"
+def _end_by_seed(row: Result) -> dict[int, float]:
+    """The validation loss at the end; without the runs in which none was taken."""
+    ends = zip(row["seeds"], row["score"], strict=True)
+    return {seed: score[LOSS] for seed, score in ends if LOSS in score}
 
 
 def ablations(results: Results) -> Section:
@@ -118,8 +118,9 @@ def ablations(results: Results) -> Section:
         commands([bash.LLAMA3_8B, bash.LLAMA_7B], bash.ABLATIONS_OF_LLAMA, records),
         commands([bash.DEBERTA_LARGE], bash.ABLATIONS_OF_DEBERTA, records),
         "The paper's values of t and s stand in its figures alone; these are ours, as is rank 32 "
-        "of LLaMA and rank 8 of DeBERTaV3. Given to `eval.analyse_directions` with a full "
-        "fine-tuning, such runs are drawn as these figures.",
+        "of LLaMA and rank 8 of DeBERTaV3. A run whose t is 100 and whose s is 8 stands in each "
+        "figure. Given to `eval.analyse_directions` with a full fine-tuning of the same base, such "
+        "runs are drawn as these figures.",
     ]
     return Section("Figs. 6 and 7: which directions, t and s", joined(parts))
 
@@ -132,11 +133,12 @@ def _ablated(name: str, record: Result) -> list[str]:
             rows += [["plain LoRA", amount(study["lora"], ".3f")]] if study["lora"] else []
             said = f"Here, {name}, {method_name(method)}, {ablation['measure']}{_seeds(study)}"
             parts.append(f"{said}:\n\n{table([axis, 'mean ± deviation'], rows)}")
-            parts.append(_best_and_worst(study["values"], ablation["measure"]))
+            parts.append(_best_and_worst(study, ablation["measure"]))
+    scorer = "eval.score_glue" if record["task"] in TASKS else "eval.score_commonsense"
     for method, runs in record.get("unscored", {}).items():
         parts.append(
             f"Here, {name}, {method_name(method)}: without a score are {', '.join(runs)}, so "
-            f"{_without_scores(record['ablations'].get(method))}. `eval.score_glue` scores them."
+            f"{_without_scores(record['ablations'].get(method))}. `{scorer}` scores them."
         )
     return parts
 
@@ -153,11 +155,26 @@ def _seeds(study: Result) -> str:
     return f", seeds {seeds}" if seeds else ", of each its own seeds"
 
 
-def _best_and_worst(values: Sequence[Mapping[str, Any]], measure: str) -> str:
-    """Whether they are apart by more than seeds are."""
-    worst, *_, best = sorted(values, key=lambda row: row["mean"], reverse=measure.endswith("loss"))
+def _best_and_worst(study: Result, measure: str) -> str:
+    """Whether they are apart by more than seeds leave open."""
+    worst, *between, best = sorted(
+        study["values"], key=lambda row: row["mean"], reverse=measure.endswith("loss")
+    )
     gap = abs(best["mean"] - worst["mean"])
     return (
         f"Where we differ: best is {best['value']}, worst {worst['value']}, apart by {gap:.3f}, "
-        f"{_beyond(gap, best, worst)}."
+        f"{_beyond(study['seeds'], worst, best)}{_of_several(len(between) + 2)}."
     )
+
+
+def _beyond(shared: Sequence[int], worst: Result, best: Result) -> str:
+    if len(shared) < 2:
+        return "and too few seeds to say how much of that is the seed's"
+    apart = paired(*(dict(zip(shared, row["seeds"], strict=True)) for row in (worst, best)))
+    assert apart is not None and apart.half_width is not None
+    inside = "inside" if apart.sign == "open" else "outside"
+    return f"{inside} the ±{apart.half_width:.3f} that seeds leave open (95 % interval)"
+
+
+def _of_several(count: int) -> str:
+    return f"; the ends of {count} differ a little where nothing does" if count > 2 else ""

@@ -16,6 +16,7 @@ _LLM = "python trainer/train_llm.py --data commonsense_170k.json --preset"
 _GLUE = "python trainer/train_glue.py --data glue/ --preset"
 _SCORED = "commonsense/ --by generation"
 _STUDIED = "--model.precision fp32 --checkpoint.every 100 --checkpoint.keep 1000"
+_ABLATED = "--model.precision fp32 --adapter.method lora-dash"
 
 FULL_IN_FP32 = (
     "The rate of full fine-tuning, 2e-5, is ours; the paper gives none. It needs fp32 (its own "
@@ -90,30 +91,30 @@ done
 
 ABLATIONS_OF_LLAMA = f"""
 for direction in tsd bottom random top; do
-  {_LLM} llama3-8b-r32 --adapter.method lora-dash --adapter.direction $direction --run runs/dash-$direction
+  {_LLM} llama3-8b-r32 {_ABLATED} --adapter.direction $direction --run runs/dash-$direction
   python -m eval.score_commonsense runs/dash-$direction {_SCORED}
 done
 for t in 50 100 200 400; do
-  {_LLM} llama-7b-r32 --adapter.method lora-dash --adapter.prelaunch-steps $t --run runs/dash-t-$t
+  {_LLM} llama-7b-r32 {_ABLATED} --adapter.prelaunch-steps $t --run runs/dash-t-$t
   python -m eval.score_commonsense runs/dash-t-$t {_SCORED}
 done
-for s in 4 8 16 32; do
-  {_LLM} llama-7b-r32 --adapter.method lora-dash --adapter.num-directions $s --run runs/dash-s-$s
+for s in 4 16 32; do
+  {_LLM} llama-7b-r32 {_ABLATED} --adapter.num-directions $s --run runs/dash-s-$s
   python -m eval.score_commonsense runs/dash-s-$s {_SCORED}
 done
-"""  # noqa: E501
+"""
 
 ABLATIONS_OF_DEBERTA = f"""
 for direction in tsd bottom random top top+bottom all; do
-  {_GLUE} deberta-v3-large-r8 --task cola --adapter.method lora-dash --adapter.direction $direction --run runs/cola-dash-$direction
+  {_GLUE} deberta-v3-large-r8 --task cola {_ABLATED} --adapter.direction $direction --run runs/cola-dash-$direction
   python -m eval.score_glue runs/cola-dash-$direction
 done
-for t in 50 100 200 400; do
-  {_GLUE} deberta-v3-large-r8 --task cola --adapter.method lora-dash --adapter.prelaunch-steps $t --run runs/cola-dash-t-$t
+for t in 50 200 400; do
+  {_GLUE} deberta-v3-large-r8 --task cola {_ABLATED} --adapter.prelaunch-steps $t --run runs/cola-dash-t-$t
   python -m eval.score_glue runs/cola-dash-t-$t
 done
-for s in 4 8 16 32; do
-  {_GLUE} deberta-v3-large-r8 --task cola --adapter.method lora-dash --adapter.num-directions $s --run runs/cola-dash-s-$s
+for s in 4 16 32; do
+  {_GLUE} deberta-v3-large-r8 --task cola {_ABLATED} --adapter.num-directions $s --run runs/cola-dash-s-$s
   python -m eval.score_glue runs/cola-dash-s-$s
 done
 """  # noqa: E501

@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import fmean, stdev
+from collections.abc import Iterable
 
 from eval.reproduction.markdown import MINUS, printed_value, signed
 from eval.reproduction.names import BASES, method_name
+from eval.reproduction.paired import Paired, paired
 from eval.reproduction.section import base_of
 from eval.reproduction.stored import Result
 
 CONTROL = "lora-restart"
 
 
-@dataclass(frozen=True)
-class Gained:
-    """One method minus another, seed by seed, x 100."""
-
-    measure: str
-    values: Sequence[float]
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """Over seeds; of one there is none."""
-        return stdev(self.values) if len(self.values) > 1 else None
-
-    def __str__(self) -> str:
-        spread = "" if self.deviation is None else f" ± {self.deviation:.1f}"
-        return f"{signed(self.mean)}{spread}"
+def gained(record: Result, first: str, second: str) -> Paired | None:
+    """The second minus the first, x 100, by the task's measure; None without seeds that both
+    have."""
+    return paired(_scores(record, first), _scores(record, second))
 
 
-def gained(record: Result, first: str, second: str) -> Gained | None:
-    """By the first measure; None without seeds that both have."""
-    by_method = {row["method"]: row.get("cells", []) for row in record["methods"]}
-    theirs = {cell["seed"]: cell["scores"] for cell in by_method.get(second, [])}
-    pairs = [(cell["scores"], theirs[cell["seed"]]) for cell in by_method.get(first, [])
-             if cell["seed"] in theirs]  # fmt: skip
-    if not pairs:
-        return None
-    measure = next(iter(pairs[0][0]))
-    return Gained(measure, [100 * (after[measure] - before[measure]) for before, after in pairs])
+def _scores(record: Result, method: str) -> dict[int, float]:
+    """By seed, x 100."""
+    measure = _measure(record)
+    return {
+        cell["seed"]: 100 * cell["scores"][measure]
+        for row in record["methods"]
+        if row["method"] == method
+        for cell in row.get("cells", [])
+    }
+
+
+def _measure(record: Result) -> str | None:
+    """The first of the task; all cells have the same."""
+    cells = [cell for row in record["methods"] for cell in row.get("cells", [])]
+    return next(iter(cells[0]["scores"])) if cells else None
 
 
 def difference(
@@ -54,10 +43,9 @@ def difference(
     here = gained(record, first, second)
     if here is None:
         return ""
-    won = sum(value > 0 for value in here.values)
     said = (
-        f"{method_name(second)} {MINUS} {method_name(first)}: {here.measure} {here}, above 0 for "
-        f"{won} of {len(here.values)} seeds"
+        f"{method_name(second)} {MINUS} {method_name(first)}: {_measure(record)} {_amount(here)}, "
+        f"{here.above}"
     )
     ends = [printed_value(printed, name, column) for name in (first, second)]
     if None in ends:
@@ -66,13 +54,18 @@ def difference(
     return f"{said}; in the paper {signed(theirs)}. {agreement(here, theirs)}"
 
 
-def agreement(here: Gained, theirs: float) -> str:
+def _amount(here: Paired) -> str:
+    return f"{signed(here.mean)}{here.spread(1)}"
+
+
+def agreement(here: Paired, theirs: float) -> str:
     """How the signs go together, as far as the seeds tell."""
-    if here.deviation is None:
+    if here.sign == "one seed":
         return "One seed says nothing of the spread."
-    if abs(here.mean) <= here.deviation:
-        return "Here it is within one deviation of 0, so its sign is open."
-    return "The sign is the same." if here.mean * theirs > 0 else "The sign is the other."
+    interval = f"The mean's 95 % interval is ±{here.half_width:.1f}"
+    if here.sign == "open":
+        return f"{interval} and holds 0, so the sign is open."
+    return f"{interval}: the sign is the {'same' if here.mean * theirs > 0 else 'other'}."
 
 
 def beside_control(record: Result) -> str:
@@ -81,8 +74,9 @@ def beside_control(record: Result) -> str:
     if restart is None or tsd is None:
         return ""
     return (
-        f"The control, which restarts on random factors at the launch, {MINUS} LoRA: {restart}; "
-        f"LoRA-TSD {MINUS} the control: {tsd}."
+        f"The control, LoRA-TSD with random factors in place of LoRA-Init's (its Δσ is on the same "
+        f"directions), {MINUS} LoRA: {_amount(restart)}; LoRA-TSD {MINUS} the control, so what "
+        f"LoRA-Init's factors add: {_amount(tsd)}."
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.reproduction.names import COMMONSENSE, GLUE
+from eval.reproduction.names import COMMONSENSE, GLUE, STUDIED
 from trainer.errors import ArtifactError, ConfigError
 
 COMMANDS = {
@@ -43,7 +43,7 @@ def slots() -> dict[str, Slot]:
            for name, questions in COMMONSENSE.items()},
         "initialisation-sst2": Slot(compare, "sst2"),
         "other-methods-sst2": Slot(compare, "sst2"),
-        **{f"directions-{task}": Slot(analyse, task) for task in GLUE},
+        **{f"directions-{task}": Slot(analyse, task) for task in STUDIED},
         "subjects": Slot("eval.check_subjects"),
         "overlap": Slot("eval.compare_subjects"),
     }  # fmt: skip

@@ -9,6 +9,10 @@ GLUE = {"sst2": "SST-2", "cola": "CoLA", "mrpc": "MRPC", "rte": "RTE", "stsb": "
 """Tasks that have a section, by the names of our commands."""
 
 
+STUDIED = {**GLUE, "instructions": "instructions"}
+"""What directions are studied on; a language model's task has one name whatever it learns."""
+
+
 class Questions(NamedTuple):
     """A set of commonsense."""
 
@@ -67,7 +71,8 @@ METHODS = {
     "lora-dash": "LoRA-Dash",
     "lora-init": "LoRA-Init",
     "lora-tsd": "LoRA-TSD",
-    "lora-restart": "LoRA, restarted at the launch",
+    "lora-restart": "LoRA-TSD with a random restart",
+    "restart-alone": "LoRA, restarted at the launch",
 }
 """What methods are called in print; others as they are."""
 

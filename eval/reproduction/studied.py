@@ -8,7 +8,7 @@ from typing import Any
 
 from eval.directions.verdicts import amount, verdict
 from eval.reproduction.markdown import NOT_RUN, table
-from eval.reproduction.names import GLUE, base_name, method_name
+from eval.reproduction.names import STUDIED, base_name, method_name
 from eval.reproduction.stored import Result, Results
 
 WHERE = {
@@ -22,7 +22,7 @@ WHERE = {
 def studies(results: Results) -> list[tuple[str, Result]]:
     """What is stored, each under its base and task."""
     return [
-        (f"{base_name(record['base'])} on {GLUE[task]}", record)
+        (f"{base_name(record['base'])} on {STUDIED[task]}", record)
         for task, record in results.of("directions").items()
     ]
 

@@ -47,17 +47,27 @@ def test_the_sign_is_held_against_the_papers(results: Results) -> None:
     assert "prompts: +1.0 [−1.0, +3.0], in the paper +1.1; the interval holds 0" in text
 
 
-@pytest.mark.parametrize(("share", "where"), [(0.9, "above"), (0.5, "inside"), (0.1, "below")])
-def test_what_subjects_share_is_placed_beside_random_changes(
-    results: Results, share: float, where: str
+@pytest.mark.parametrize(
+    ("share", "counts", "said"),
+    [
+        (0.9, "1 | 0", "they share more"),
+        (0.5, "0 | 0", "how much they share tells nothing"),
+        (0.1, "0 | 1", "they share less"),
+    ],
+)
+def test_what_two_subjects_share_is_placed_beside_two_random_changes(
+    results: Results, share: float, counts: str, said: str
 ) -> None:
     null = {"mean": 0.5, "low": 0.4, "high": 0.6, "draws": 6, "layers": {"a": 0.5}}
     record = {
         "base": "embedded", "matrix": [[1, share], [share, 1]], "num_directions": 8,
         "subjects": [{"name": "dog", "run": "dog-0"}, {"name": "cat", "run": "cat-0"}],
-        "null": {"random": null}, "written": "2026-12-02T03:04:05+00:00",
+        "null": {"random": null, "same_start": {**null, "low": 0.0, "high": 1.0}},
+        "written": "2026-12-02T03:04:05+00:00",
     }  # fmt: skip
     (results.folder / "overlap.json").write_text(json.dumps(record))
     text = overlap(results).text
     assert "the embedded base, 2 runs (dog-0, cat-0)" in text
-    assert f"what subjects share is {where} that span" in text
+    assert f"50% (40% to 60% for 95 % of pairs of 6 draws) | {counts} |" in text
+    assert f"So beside random changes of the adapters' rank {said}" in text
+    assert "with the A that these runs began with how much they share tells nothing" in text

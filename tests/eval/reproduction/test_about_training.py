@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from eval.reproduction.about_training import losses
@@ -13,12 +14,15 @@ from eval.reproduction.stored import RESULTS, Results
 STEPS = list(range(1, 41))
 
 
-def method(name: str, launch: int | None, end: float, sd: float | None = None) -> dict[str, Any]:
+def method(name: str, launch: int | None, *ends: float) -> dict[str, Any]:
+    """With a seed for each of the last validation losses."""
+    seeds = list(range(len(ends)))
     return {
-        "method": name, "direction": launch and "tsd", "runs": [f"{name}-0"], "seeds": [0],
+        "method": name, "direction": launch and "tsd", "runs": [f"{name}-{n}" for n in seeds],
+        "seeds": seeds, "score": [{"accuracy": 0.5, "validation loss": end} for end in ends],
         "losses": {
             "training": {"steps": STEPS, "mean": [float(step) for step in STEPS], "sd": None},
-            "validation": {"steps": [0, 20, 40], "mean": [0.7, 0.5, end], "sd": [sd] * 3},
+            "validation": {"steps": [0, 20, 40], "mean": [0.7, 0.5, fmean(ends)], "sd": None},
             "launch": launch,
         },
     }  # fmt: skip
@@ -37,13 +41,21 @@ def test_the_losses_stand_side_by_side_with_the_launch_marked(tmp_path: Path) ->
     assert "| step | LoRA, 1 seed | LoRA-TSD, 1 seed |" in told
     assert "| 8, launch | 4.500 / – | 4.500 / – |" in told
     assert "| 20 | 15.500 / 0.500 | 15.500 / 0.500 |\n| 40 | 35.500 / 0.400 |" in told
-    assert "LoRA-TSD's validation loss is 0.300, LoRA's 0.400: lower, as in the paper" in told
-    assert "by 0.100, and too few seeds to say" in told
+    assert "validation loss at the end − LoRA's: −0.100, above 0 for 0 of 1 seeds" in told
+    assert "one seed says nothing of the spread" in told
 
 
-def test_a_difference_within_the_deviation_is_said_to_be_one(tmp_path: Path) -> None:
-    told = text(tmp_path, method("lora", None, 0.30, 0.02), method("lora-tsd", 8, 0.31, 0.03))
-    assert "not lower, unlike there, by 0.010, no more than the larger deviation over seeds" in told
+def test_losses_are_compared_seed_by_seed(tmp_path: Path) -> None:
+    """A loss that is higher with each of three seeds is said to be, however far seeds differ."""
+    lora = method("lora", None, 0.30, 0.40, 0.50)
+    # by hand: +0.01, +0.02, +0.03: mean 0.02, deviation 0.01, times 4.3027 / √3
+    told = text(tmp_path, lora, method("lora-tsd", 8, 0.31, 0.42, 0.53))
+    assert (
+        "+0.020 ± 0.010, above 0 for 3 of 3 seeds (95 % interval of the mean ±0.025), which holds 0"
+    ) in told
+    told = text(tmp_path, lora, method("lora-tsd", 8, 0.31, 0.412, 0.511))
+    assert "+0.011 ± 0.001, above 0 for 3 of 3 seeds" in told
+    assert "so it is higher, unlike there" in told
 
 
 def test_runs_with_tsds_stand_for_a_method(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from eval.analyse_directions import AnalyseConfig
 from eval.check_subjects import SubjectsConfig
 from eval.compare_subjects import CompareConfig
 from eval.comparison_config import ComparisonConfig
+from eval.directions.pooled import settings_of
 from eval.reproduction import commands
 from eval.reproduction.__main__ import ReproductionConfig, document
 from eval.reproduction.stored import RESULTS, Results
@@ -111,6 +112,25 @@ def test_what_trains_all_weights_is_in_fp32_and_so_is_what_is_studied_beside_it(
 def test_no_two_commands_train_into_one_folder(lines: list[str]) -> None:
     runs = [run for line in lines if (run := re.search(r"--run (\S+)", line))]
     assert len({run[1] for run in runs}) == len(runs)
+
+
+def test_no_two_commands_compare_other_questions_in_one_folder(lines: list[str]) -> None:
+    compared = [parsed(line) for line in lines if "eval.compare_methods" in line]
+    folders: dict[Path, set[str | None]] = {}
+    for one in compared:
+        folders.setdefault(one.folder, set()).add(one.data)
+    assert len(folders) > 1 and all(len(data) == 1 for data in folders.values())
+
+
+def test_runs_that_are_one_figure_are_trained_once_and_on_weights_of_one_precision() -> None:
+    """Else `eval.analyse_directions` refuses them: as copies, or beside a full fine-tuning."""
+    for block in (commands.ABLATIONS_OF_LLAMA, commands.ABLATIONS_OF_DEBERTA):
+        lines = unrolled(block.strip().splitlines())
+        told = [parsed(line) for line in lines if "--run" in line]
+        settings = [settings_of(one, one.adapter.resolved_prelaunch_steps(1000), 1000)
+                    for one in told]  # fmt: skip
+        assert len({repr(sorted(each.items())) for each in settings}) == len(told)
+        assert {one.model.precision for one in told} == {"fp32"}
 
 
 def test_table_4_starts_from_random_directions_at_the_first_step() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from eval.reproduction.differences import Gained, agreement, beside_control, difference, setting
+from eval.reproduction.differences import agreement, beside_control, difference, setting
+from eval.reproduction.paired import Paired
 
 PRINTED = {"columns": ["method", "SST-2"], "rows": [["lora", 93.0], ["lora-tsd", 96.0]]}
 
@@ -24,11 +25,12 @@ def record(**scores: list[float]) -> dict[str, Any]:
 
 
 def test_methods_are_compared_seed_by_seed_and_with_the_paper() -> None:
-    # by hand: 83 − 80 = 3 and 81 − 82 = −1, mean 1, deviation √8; the paper 96 − 93
+    # by hand: 83 − 80 = 3 and 81 − 82 = −1, mean 1, deviation √8; the paper 96 − 93;
+    # t(0.975; 1) = 12.7062, times √8 / √2
     told = difference(record(lora=[0.80, 0.82], lora_tsd=[0.83, 0.81]), PRINTED, "SST-2")
     assert told == (
         "LoRA-TSD − LoRA: accuracy +1.0 ± 2.8, above 0 for 1 of 2 seeds; in the paper +3.0. "
-        "Here it is within one deviation of 0, so its sign is open."
+        "The mean's 95 % interval is ±25.4 and holds 0, so the sign is open."
     )
     assert difference(record(lora=[0.8]), PRINTED, "SST-2") == ""
 
@@ -41,19 +43,21 @@ def test_only_seeds_that_both_have_count() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([2.0, 3.0], "the same"),
-        ([-2.0, -3.0], "the other"),
-        ([2.0, -1.0], "open"),
+        ([2.0, 2.1], "the same"),
+        ([-2.0, -2.1], "the other"),
+        ([1.0, 2.0, 3.5], "open"),  # all above 0, and more than a deviation from it
         ([2.0], "spread"),
     ],
 )
-def test_a_sign_is_said_only_beyond_the_deviation(values: list[float], said: str) -> None:
-    assert said in agreement(Gained("accuracy", values), 1.0)
+def test_a_sign_is_said_only_where_the_interval_leaves_0_out(
+    values: list[float], said: str
+) -> None:
+    assert said in agreement(Paired(values), 1.0)
 
 
 def test_the_control_stands_beside() -> None:
     told = beside_control(record(lora=[0.8], lora_restart=[0.75], lora_tsd=[0.78]))
-    assert "− LoRA: −5.0; LoRA-TSD − the control: +3.0." in told
+    assert "− LoRA: −5.0; LoRA-TSD − the control, " in told and told.endswith(": +3.0.")
     assert beside_control(record(lora=[0.8])) == ""
 
 

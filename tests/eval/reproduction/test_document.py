@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eval.reproduction.__main__ import RATES, document
+from eval.reproduction.__main__ import COLUMNS, document
 from eval.reproduction.commands import OUR_METHODS
 from eval.reproduction.sections import sections
 from eval.reproduction.stored import DOCS, RESULTS, Results, without_paths
@@ -129,7 +129,7 @@ def test_questions_say_how_they_were_scored(results: Results) -> None:
 
 
 def test_how_rates_are_chosen_is_said_once(results: Results) -> None:
-    assert stored(results, "glue-sst2", comparison()).count(RATES) == 1
+    assert stored(results, "glue-sst2", comparison()).count(COLUMNS) == 1
 
 
 def test_no_path_of_a_machine_is_stored() -> None:

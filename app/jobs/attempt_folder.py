@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,15 @@ class AttemptFolder:
     def log(self) -> Path:
         return self.path / "log.txt"
 
-    def prepare(self, orders: dict[str, Any]) -> None:
-        """Write job.json and clear what the last attempt said at its end."""
+    def prepare(self, orders: dict[str, Any], wished: Collection[str]) -> None:
+        """Write job.json and clear what the last attempt said at its end.
+
+        Its wishes stay where they are still `wished`: a crash keeps them, Cancel and Retry do not.
+        """
         (self.path / "wishes").mkdir(parents=True, exist_ok=True)
-        for name in ("result.json", "error.txt"):
-            (self.path / name).unlink(missing_ok=True)
+        stale = [file for file in (self.path / "wishes").iterdir() if file.name not in wished]
+        for file in (self.path / "result.json", self.path / "error.txt", *stale):
+            file.unlink(missing_ok=True)
         write_json(self.path / "job.json", orders)
 
     def wish(self, wish: str) -> None:

@@ -98,7 +98,7 @@ class Supervisor:
 
     def _run_program(self) -> int:
         """The program's exit code, when its whole tree has ended."""
-        self.folder.prepare(self._told())
+        self.folder.prepare(self._told(), self.store.wishes(self.lease.job_id))
         with self.folder.log.open("ab") as log, _lifeline(self._start(log)) as program:
             ended = os.pidfd_open(program.pid)
             while program.poll() is None:

@@ -55,9 +55,17 @@ def test_what_no_database_can_keep_is_left_out(folder: AttemptFolder) -> None:
 def test_an_attempt_is_not_told_the_last_ones_end(folder: AttemptFolder) -> None:
     (folder.path / "error.txt").write_text("no space\n")
     assert folder.message() == "no space"
-    folder.prepare({"id": "a"})
+    folder.prepare({"id": "a"}, [])
     assert folder.message() == ""
     assert json.loads((folder.path / "job.json").read_text()) == {"id": "a"}
+
+
+def test_an_attempt_finds_only_the_wishes_that_are_still_wished(folder: AttemptFolder) -> None:
+    folder.prepare({"id": "a"}, [])
+    folder.wish("save")
+    folder.wish("finish")
+    folder.prepare({"id": "a"}, ["save", "cancel"])
+    assert [file.name for file in (folder.path / "wishes").iterdir()] == ["save"]
 
 
 def test_a_result_may_have_a_message(folder: AttemptFolder) -> None:

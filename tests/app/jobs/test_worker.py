@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -71,6 +72,21 @@ def test_wishes_are_served_and_keeping_publishes_what_is_there(fleet) -> None:
     assert job.state is JobState.SUCCEEDED
     assert job.message == f"stopped early at {job.step}"
     assert fleet.queue.store.wishes(job_id) == []
+
+
+@sqlite_only
+def test_what_was_wished_before_a_cancel_does_not_end_the_retry(fleet) -> None:
+    job_id = fleet.submit(60)
+    folder = fleet.workspace / "jobs" / job_id
+    fleet.start_worker()
+    fleet.kill("counting_program", str(folder), number=signal.SIGSTOP)  # it loads for very long
+    fleet.queue.wish(job_id, Wish.FINISH)
+    fleet.until((folder / "wishes" / "finish").exists)
+    fleet.queue.cancel(job_id)
+    fleet.wait(job_id, JobState.CANCELLED)
+    fleet.queue.retry(job_id)
+    job = fleet.wait(job_id)
+    assert (job.state, job.message, job.step) == (JobState.SUCCEEDED, "", 60)
 
 
 def test_a_worker_that_is_stopped_saves_and_the_next_goes_on_from_there(fleet) -> None:

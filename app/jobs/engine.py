@@ -32,6 +32,12 @@ _WAITING = sa.or_(
     sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now()),
 )
 """Queued, or running on a machine that died."""
+_UNSERVED = {
+    Wish.SAVE: "only the training of a run saves when it is asked. Leave it to its own pace.",
+    Wish.SAMPLE: "only a training on photos draws samples. On texts, validation.every sets how "
+    "often it looks at held-out rows.",
+    Wish.FINISH: "before its end it has nothing to keep. Cancel it without keep.",
+}
 _MAY_RETRY = jobs.c.state.in_([state for state in JobState if state.retriable])
 
 
@@ -105,7 +111,8 @@ class Queue:
         return self.store.workers()
 
     def cancel(self, job_id: str, keep: bool = False) -> Job:
-        """End a job; with `keep`, a running one first makes its adapter of what it has learnt.
+        """End a job; with `keep`, a running one first makes its adapter of what it has learnt, or
+        keeps the pictures that it has drawn. StateError where its kind would have nothing to keep.
 
         A queued job is cancelled at once, a running one by its supervisor within a second.
         """
@@ -115,19 +122,17 @@ class Queue:
         if self.store.change(job_id, _WAITING, {**ended, "epoch": jobs.c.epoch + 1}):
             self._withdraw(job_id, 0)
         elif not job.state.final:
+            if keep:
+                _require_served(job, Wish.FINISH)
             self.store.wish(job_id, Wish.FINISH if keep else CANCEL)
         return self.job(job_id)
 
     def wish(self, job_id: str, wish: Wish) -> None:
-        """Ask something of a running job; StateError where it does not run."""
+        """Ask something of a running job; StateError where it does not run, or serves no such."""
         job = self.job(job_id)
         if job.state is not JobState.RUNNING:
             raise StateError(f"job {job_id} is {job.state}: only a running job can {wish} now.")
-        if wish is Wish.SAMPLE and job.kind is not JobKind.TRAIN:
-            raise StateError(
-                f"job {job_id} is a {job.kind}: only a training on photos draws samples. On texts, "
-                "validation.every sets how often it looks at held-out rows."
-            )
+        _require_served(job, wish)
         self.store.wish(job_id, wish)
 
     def retry(self, job_id: str) -> Job:
@@ -185,6 +190,11 @@ class Queue:
     def _withdraw(self, job_id: str, age: int) -> None:
         """Take back the valid ticket (age 0) or the one before it."""
         self.tickets.withdraw([ticket_id(job_id, self.store.row(job_id)["ticket"] - age)])
+
+
+def _require_served(job: Job, wish: Wish) -> None:
+    if wish not in job.kind.wishes:
+        raise StateError(f"job {job.id} is a {job.kind}: {_UNSERVED[wish]}")
 
 
 def _check_shared(store: Store, workspace: Workspace) -> None:

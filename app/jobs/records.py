@@ -13,6 +13,14 @@ class StateError(UserError):
     """A job or run is not in the state for it; the message says in which it would be."""
 
 
+class Wish(StrEnum):
+    """What a person may ask of a running job, beside cancelling it."""
+
+    SAVE = "save"  # write a checkpoint now
+    SAMPLE = "sample"  # draw previews now
+    FINISH = "finish"  # stop, and keep what is there: the adapter as it is, the pictures drawn
+
+
 class JobKind(StrEnum):
     """What a job does; `app.requests` has one request a kind."""
 
@@ -29,6 +37,18 @@ class JobKind(StrEnum):
     def learns(self) -> bool:
         """Whether it trains one adapter, that can be saved, kept early, and made in less memory."""
         return self in (JobKind.TRAIN, JobKind.TEXT_TRAIN)
+
+    @property
+    def wishes(self) -> tuple[Wish, ...]:
+        """What it serves while it runs."""
+        match self:
+            case JobKind.TRAIN:
+                return (Wish.SAVE, Wish.SAMPLE, Wish.FINISH)
+            case JobKind.TEXT_TRAIN:
+                return (Wish.SAVE, Wish.FINISH)
+            case JobKind.GENERATE | JobKind.SCORE:
+                return (Wish.FINISH,)
+        return ()
 
 
 class JobState(StrEnum):
@@ -51,14 +71,6 @@ class JobState(StrEnum):
     def retriable(self) -> bool:
         """Whether there is something to try again: it ended, and not well."""
         return self.final and self is not JobState.SUCCEEDED
-
-
-class Wish(StrEnum):
-    """What a person may ask of a running job, beside cancelling it."""
-
-    SAVE = "save"  # write a checkpoint now
-    SAMPLE = "sample"  # draw previews now
-    FINISH = "finish"  # stop, and keep what was learnt: export the adapter as it is
 
 
 @dataclass(frozen=True)

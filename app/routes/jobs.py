@@ -33,7 +33,8 @@ class MethodComparison(BaseModel, extra="forbid"):
 
 class Cancelling(BaseModel, extra="forbid"):
     keep: bool = False
-    """Stop a running training, and make the adapter of what was learnt."""
+    """Stop a running training, and make the adapter of what was learnt; of a drawing or a scoring
+    on photos, keep the pictures that are there. Other kinds that run have nothing to keep: 409."""
 
 
 class Wished(BaseModel, extra="forbid"):
@@ -116,7 +117,8 @@ def cancel(studio: StudioNeeded, job_id: str, how: Cancelling) -> Job:
 
 @router.post("/jobs/{job_id}/wish", status_code=202)
 def wish(studio: StudioNeeded, job_id: str, wished: Wished) -> Job:
-    """save: a checkpoint now. sample: previews now. finish: stop and keep what was learnt."""
+    """save: a checkpoint now, of a training. sample: previews now, of a training on photos. finish:
+    as cancelling with `keep`. 409 where the job does not run, or serves no such wish."""
     studio.wish(job_id, wished.wish)
     return studio.job(job_id)
 

@@ -122,14 +122,35 @@ def test_what_cannot_be_done_says_why(queue: Queue) -> None:
         queue.submit(JobKind.TRAIN, "duck", {}, job_id="../x")
 
 
-def test_only_a_training_on_photos_can_be_asked_for_samples(queue: Queue) -> None:
-    for kind, why in ((JobKind.TRAIN, None), (JobKind.TEXT_TRAIN, "only a training on photos")):
-        job_id = queue.submit(kind, "job", {}).id
-        held = {"state": JobState.RUNNING, "lease_until": 1e12}
-        assert queue.store.change(job_id, jobs.c.state == JobState.QUEUED, held)
-        queue.wish(job_id, Wish.SAVE)
-        with pytest.raises(StateError, match=why) if why else nullcontext():
-            queue.wish(job_id, Wish.SAMPLE)
+SERVED = {
+    JobKind.TRAIN: {Wish.SAVE, Wish.SAMPLE, Wish.FINISH},
+    JobKind.TEXT_TRAIN: {Wish.SAVE, Wish.FINISH},
+    JobKind.GENERATE: {Wish.FINISH},
+    JobKind.SCORE: {Wish.FINISH},
+}
+WHY = {
+    Wish.SAVE: "only the training of a run",
+    Wish.SAMPLE: "only a training on photos",
+    Wish.FINISH: "nothing to keep",
+}
+
+
+@pytest.mark.parametrize("kind", JobKind)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_job_is_asked_only_for_what_its_kind_serves(queue: Queue, kind: JobKind) -> None:
+    job_id = queue.submit(kind, "job", {}).id
+    held = {"state": JobState.RUNNING, "lease_until": 1e12}
+    assert queue.store.change(job_id, jobs.c.state == JobState.QUEUED, held)
+    for wish in Wish:
+        served = wish in SERVED.get(kind, ())
+        with nullcontext() if served else pytest.raises(StateError, match=WHY[wish]):
+            queue.wish(job_id, wish)
+    keeps = Wish.FINISH in SERVED.get(kind, ())
+    with nullcontext() if keeps else pytest.raises(StateError, match="Cancel it without keep"):
+        queue.cancel(job_id, keep=True)
+    assert set(queue.store.wishes(job_id)) == SERVED.get(kind, set())
+    queue.cancel(job_id)
+    assert "cancel" in queue.store.wishes(job_id)
 
 
 def test_a_deleted_job_leaves_nothing(queue: Queue) -> None:

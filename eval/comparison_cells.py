@@ -1,7 +1,8 @@
 """The cells of a comparison: each is trained and scored once, in a process of its own.
 
-Own processes, so that a cell's memory is its own; a caller that is such a process makes it `here`.
-A lock beside each folder keeps two calls off one cell; it falls with the process that holds it.
+Own processes, so that a cell's memory is its own; where a caller makes several in its own, one
+after the other `here`, what the last one left is cleared away first. A lock beside each folder
+keeps two calls off one cell; it falls with the process that holds it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from trainer.device import precision_name, resolve_device, resolve_dtype
 from trainer.errors import ConfigError, DashboothError, Interrupted, NonFiniteError
 from trainer.files import write_json
 from trainer.journal import Watch
+from trainer.memory import begin_anew
 from trainer.run import RunFolder
 from trainer.stopping import stop_on_signals
 from trainer.text_config import GlueConfig, TextModelConfig
@@ -73,6 +75,7 @@ def here(looks: Looks) -> Maker:
     """Makes cells in this process, under these looks."""
 
     def make_here(make: Callable[..., Numbers], *arguments: object) -> Numbers:
+        begin_anew()
         return make(*arguments, looks=looks)
 
     return make_here

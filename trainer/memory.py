@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 import psutil
@@ -10,10 +11,22 @@ import torch
 
 
 def memory_gib() -> float:
-    """Most GPU memory this process has held, or on a CPU what it holds now; GiB."""
+    """Most GPU memory held since `begin_anew`, or on a CPU what this process holds now; GiB."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
     return float(psutil.Process().memory_info().rss) / 2**30
+
+
+def begin_anew() -> None:
+    """Let go of what earlier work left, so that the next has the memory, and the peak, to itself.
+
+    A model that was trained has cycles, which only a collection frees.
+    """
+    gc.collect()
+    give_back_freed_memory()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def give_back_freed_memory() -> None:

@@ -14,14 +14,18 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pytest
+import torch
 
 from eval import comparison_cells, rate_choice
 from eval.compare_methods import compare_methods, main
 from eval.comparison_cells import trained
 from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
 from eval.comparison_table import table
+from eval.score_config import ScoreWatch
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ConfigError, DashboothError, DataError, NonFiniteError
+from trainer.journal import Watch
+from trainer.memory import memory_gib
 from trainer.run import RunFolder
 from trainer.text_run import TextRun
 
@@ -294,6 +298,15 @@ def test_a_cell_has_a_process_of_its_own(bert: Path, tmp_path: Path) -> None:
     found = comparison_cells.cell_result(settings, config.scored)
     assert found is not None and 0 <= found["scores"]["accuracy"] <= 1
     assert settings.run is not None and (settings.run / "cell.json").exists()
+
+
+def test_what_one_cell_leaves_is_no_memory_of_the_next_one_made_here() -> None:
+    left: list[object] = [torch.ones(2**20) for _ in range(64)]  # 256 MiB in blocks of 4
+    left.append(left)  # as the parts of a model know each other
+    before = memory_gib()
+    del left
+    make = comparison_cells.here(comparison_cells.Looks(Watch(), ScoreWatch()))
+    assert make(lambda looks: {"memory_gib": memory_gib()})["memory_gib"] < before - 0.2
 
 
 def test_a_cell_whose_process_is_killed_is_an_error_in_words() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from trainer.adapters.config import AdapterConfig
 from trainer.config import (
@@ -16,6 +17,7 @@ from trainer.config import (
 )
 from trainer.dreambooth import train
 from trainer.generate import draw
+from trainer.memory import begin_anew, memory_gib
 from trainer.run import Run
 from trainer.sdxl.sample import SamplingConfig
 
@@ -52,6 +54,14 @@ def test_the_recipe_trains_exports_and_draws_on_cuda(tmp_path: Path, model: Mode
     assert sum(losses[-10:]) < sum(losses[:10])
     [picture] = draw(finished, ["a {unique_token} {class_token}"], [0], SamplingConfig(4, 3.0))
     assert picture.path.exists()
+
+
+def test_the_peak_is_that_of_what_was_done_since_it_began_anew() -> None:
+    held = torch.zeros(2**26, device="cuda")  # 256 MiB
+    peak = memory_gib()
+    del held
+    begin_anew()
+    assert memory_gib() <= peak - 0.25
 
 
 def test_a_half_precision_launch_is_bitwise_continuous_on_cuda(tmp_path: Path) -> None:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from app.runs import one_of, read_json
 from app.text_bases import place_of, resolve_text_base
+from app.text_intake import PARTS
 from app.text_requests import TextMethodsRequest
 from app.text_scores import scorings
 from app.text_sets import TextSets
-from app.text_training import check_settings, require_rows
+from app.text_training import check_settings, require_fitting_items, require_rows
+from app.text_views import TextSetView
 from app.workspace import Workspace
-from eval.comparison_config import COMMONSENSE, ComparisonConfig
+from eval.comparison_config import COMMONSENSE, ComparisonConfig, Recipe
 from eval.comparison_table import row_of
 from trainer.errors import ArtifactError, ConfigError, UserError
 from trainer.files import write_json
@@ -70,8 +73,13 @@ class TextComparisons:
         config = self._config(comparison_id, request, values["task"], values["uploaded"])
         return Comparison(comparison_id, request, config)
 
-    def start(self, request: TextMethodsRequest) -> Comparison:
-        """Write down what is asked, once it is known to be possible."""
+    def start(
+        self, request: TextMethodsRequest, check_cell: Callable[[Recipe], object]
+    ) -> Comparison:
+        """Write down what is asked, once it is known to be possible.
+
+        `check_cell` raises for a cell that could not be made by whom it is meant for.
+        """
         check(request)
         view = TextSets(self._workspace).get(request.data)
         require_rows(view, "train")
@@ -86,7 +94,7 @@ class TextComparisons:
             write_json(folder / "settings.json", request.settings)
             config = self._config(comparison_id, request, view.task, uploaded)
             config.validate()
-            _check_cells(config)
+            _check_cells(config, view, check_cell)
             asked = {"request": dataclasses.asdict(request), "task": view.task}
             write_json(folder / "asked.json", {**asked, "uploaded": uploaded})
         except BaseException:
@@ -180,7 +188,14 @@ def _count(number: int | None) -> bool:
     return number is None or 1 <= number <= 10**9
 
 
-def _check_cells(config: ComparisonConfig) -> None:
-    """ConfigError where a cell's own settings cannot be."""
+def _check_cells(
+    config: ComparisonConfig, view: TextSetView, check_cell: Callable[[Recipe], object]
+) -> None:
+    """UserError where every cell, or those of one method, could only fail."""
+    for part in PARTS:
+        require_fitting_items(config.recipe(), view, part)
     for name in config.methods:
-        config.cell(name, config.rates_of(name)[0], 0).validate()
+        cell = config.cell(name, config.rates_of(name)[0], 0)
+        cell.validate()
+        cell.validate_for(view.train or 1)  # the steps are given, however many rows there are
+        check_cell(cell)

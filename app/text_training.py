@@ -14,13 +14,19 @@ from typing import Any, cast, get_args
 
 from app import training
 from app.text_bases import resolve_text_base
-from app.text_intake import part_file
+from app.text_intake import Part, part_file
 from app.text_requests import TextTrainRequest
 from app.text_sets import ITEMS_DEMO, TextSets
 from app.text_views import Recipe, TextSetView
 from app.workspace import Workspace
 from trainer.config_file import from_json
-from trainer.data.instruct import DEMO_FILE, Style, read_items, require_learnable
+from trainer.data.instruct import (
+    DEMO_FILE,
+    Style,
+    read_items,
+    require_learnable,
+    require_scorable,
+)
 from trainer.errors import ConfigError, DataError
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
 from trainer.text_presets import DEMO, GluePreset, LLMPreset, glue_preset, llm_preset
@@ -58,8 +64,7 @@ def config_of(
         require_rows(view, "test")
     if view.train:
         config.validate_for(min(view.train, config.examples or view.train))
-    if isinstance(config, LLMConfig) and view.source == "uploaded":
-        _require_learnable(config, view)
+    require_fitting_items(config, view, "train")
     return config
 
 
@@ -68,19 +73,23 @@ def _bundled_for(preset_name: str) -> str | None:
     return None if preset_name == DEMO else str(DEMO_FILE)
 
 
-def _require_learnable(config: LLMConfig, view: TextSetView) -> None:
-    """DataError, by the set's name, where an item does not fit the style: before it is queued."""
-    file = part_file(config.items, None, "train")
+def require_fitting_items(config: TextConfig, view: TextSetView, part: Part) -> None:
+    """DataError, by the set's name, where an item of a part cannot be learnt from, or scored by, in
+    the style: before it is queued. Sets other than uploaded instructions fit."""
+    if not isinstance(config, LLMConfig) or view.source != "uploaded":
+        return
+    file = part_file(config.items, None, part)
     written = file.stat().st_mtime_ns if file.exists() else 0
-    if fault := _fault(file, written, config.style):
+    if fault := _fault(file, written, part, config.style):
         raise DataError(fault.replace(str(file), view.name))
 
 
 @functools.lru_cache(maxsize=32)
-def _fault(file: Path, written: int, style: Style) -> str:
+def _fault(file: Path, written: int, part: Part, style: Style) -> str:
     """Read once and not whenever the page asks; `written` tells a new file of the same name."""
+    require = require_learnable if part == "train" else require_scorable
     try:
-        require_learnable(read_items(file), style)
+        require(read_items(file, part), style)
     except DataError as error:
         return str(error)
     return ""

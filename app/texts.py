@@ -169,7 +169,7 @@ class Texts:
 
     def compare_methods(self, request: TextMethodsRequest) -> list[Job]:
         """A job a cell, seed by seed so that a fleet begins with methods, not with waiting."""
-        started = self._comparisons.start(request)
+        started = self._comparisons.start(request, lambda cell: check_device(cell, self._queue))
         return [
             self.cell(TextCellRequest(started.id, method, seed))
             for seed in request.seeds

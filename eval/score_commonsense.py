@@ -35,6 +35,7 @@ from trainer.data.instruct import (
     prompt_of,
     read_items,
     require_apart,
+    require_scorable,
 )
 from trainer.errors import ConfigError
 from trainer.text.finished import load_base, open_text_run
@@ -129,8 +130,7 @@ def sets_to_score(config: ScoreCommonsenseConfig, trained: LLMConfig) -> dict[st
         for name, file in find_sets(data, "test").items()
     }
     for items in sets.values():
-        for item in items:
-            candidates_of(item, trained.style)
+        require_scorable(items, trained.style)
     return sets
 
 

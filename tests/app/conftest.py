@@ -170,7 +170,7 @@ def filled_comparison(workspace: Workspace) -> str:
     bottom directions with one, the other still open."""
     asked = TextMethodsRequest("glue-demo", ("lora", "lora-dash:bottom"), (0, 1), steps=10,
                                rates=(1e-3,))  # fmt: skip
-    comparison = TextComparisons(workspace).start(asked)
+    comparison = TextComparisons(workspace).start(asked, lambda cell: None)
     folder = comparison.config.folder
     for name in ("lora", "lora-dash-bottom"):
         write_json(folder / "choosing" / f"{name}-0.001" / "loss.json", {"loss": 0.5})

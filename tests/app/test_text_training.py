@@ -13,7 +13,7 @@ import pytest
 
 from app.studio import Studio
 from app.text_bases import PACKAGED
-from app.text_requests import TextTrainRequest
+from app.text_requests import TextMethodsRequest, TextTrainRequest
 from app.text_sets import GLUE_DEMO
 from app.views import Upload
 from trainer import train_glue, train_llm
@@ -110,6 +110,22 @@ def test_items_that_do_not_fit_the_style_are_named_before_it_is_queued(studio: S
     assert studio.texts.config_of(labels).data == str(studio.workspace.text_set(mine.id))
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_comparison_whose_cells_could_not_use_an_item_is_not_begun(
+    studio: Studio, part: str
+) -> None:
+    fitting = {**UNTOLD, "instruction": UNTOLD["instruction"].replace("silk", "silk Answer2: wax")}
+    rows = {"train": fitting, "test": fitting, part: UNTOLD}
+    uploads = [Upload("x.jsonl", json.dumps(rows[name]).encode()) for name in ("train", "test")]
+    mine = studio.texts.create_set("Mine", "instructions", *uploads)
+    asked = TextMethodsRequest(mine.id, ("lora",), seeds=(0,), settings={"style": "texts"})
+    with pytest.raises(DataError, match=r"^Mine, item 1: .*or take the style labels"):
+        studio.texts.compare_methods(asked)
+    assert studio.jobs() == [] and not list(studio.workspace.comparisons.iterdir())
+    labels = dataclasses.replace(asked, settings={"style": "labels"})
+    assert len(studio.texts.compare_methods(labels)) == 1
+
+
 def test_plain_instructions_can_be_trained_in_either_style(studio: Studio) -> None:
     text = f"{json.dumps(PLAIN)}\n" * 200
     mine = studio.texts.create_set("Mine", "instructions", Upload("x.jsonl", text.encode()))
@@ -166,7 +182,10 @@ def test_what_needs_a_gpu_is_refused_where_no_worker_has_one(
 ) -> None:
     request = TextTrainRequest(GLUE_DEMO, settings={"model": model})
     monkeypatch.setattr("app.device_check.has_gpu", lambda: False)
-    with pytest.raises(ConfigError, match=f"No worker has a GPU.\n--.*{next(iter(model))}"):
-        studio.texts.train(request)
+    asked = TextMethodsRequest(GLUE_DEMO, ("lora",), (0,), settings=request.settings)
+    for submit, what in ((studio.texts.train, request), (studio.texts.compare_methods, asked)):
+        with pytest.raises(ConfigError, match=f"No worker has a GPU.\n--.*{next(iter(model))}"):
+            submit(what)
     monkeypatch.setattr("app.device_check.has_gpu", lambda: True)
     assert studio.texts.train(request).state == "queued"
+    assert [job.state for job in studio.texts.compare_methods(asked)] == ["queued"]

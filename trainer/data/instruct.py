@@ -228,6 +228,12 @@ def require_learnable(items: Iterable[Item], style: Style) -> None:
         completion_of(item, style)
 
 
+def require_scorable(items: Iterable[Item], style: Style) -> None:
+    """DataError for the first item that nothing can be scored by in the style; needs no model."""
+    for item in items:
+        candidates_of(item, style)
+
+
 def _named(item: Item) -> str:
     shown = repr(item.instruction[:200])
     return f"{item.where}: {shown}" if item.where else shown

@@ -244,10 +244,12 @@ def test_a_run_of_the_command_line_is_scored_by_the_rows_it_was_given(
         ({"rates": [0]}, "between 0 and 1"),
         ({"settings": {"run": "/etc"}}, "run is set by the studio"),
         ({"settings": {"optim": {"pace": 1}}}, "optim.pace"),
+        ({"methods": ["lora", "lora-tsd"], "steps": 100,
+          "settings": {"adapter": {"prelaunch_steps": 100}}}, "prelaunch-steps"),
         ({"base": "/etc"}, "not in the list"),
         ({"data": "nothing"}, "no texts 'nothing'"),
     ],
-)
+)  # fmt: skip
 def test_a_comparison_that_cannot_be_is_refused_and_leaves_nothing(
     client: TestClient, studio: Studio, changes: dict[str, object], words: str
 ) -> None:

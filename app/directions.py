@@ -36,10 +36,10 @@ class Directions:
         return [run for run in self._finished() if run.method == FULL]
 
     def runs_beside(self, full: str) -> list[TextRunView]:
-        """Finished runs on the same base that can be held against that one."""
-        base = self._runs.get(full).base
-        finished = [run for run in self._finished() if run.name != full and run.base == base]
-        return [run for run in finished if not run.instead or run.method == FULL]
+        """Finished runs on the same weights that can be held against that one."""
+        weights = _weights(self._runs.get(full))
+        others = [run for run in self._finished() if run.name != full and _weights(run) == weights]
+        return [run for run in others if not run.instead or run.method == FULL]
 
     def layers(self, full: str, runs: Sequence[str]) -> list[str]:
         """The layers that a study of these looks at: those of the adapters beside the full
@@ -98,10 +98,16 @@ def _require_comparable(full: TextRunView, others: list[TextRunView]) -> None:
             f"{', '.join(foreign)}: changes no directions that could be studied. Choose adapters "
             "of LoRA, LoRA-Dash, LoRA-Init, LoRA-TSD and their kin."
         )
-    elsewhere = [run for run in others if run.base != full.base]
+    elsewhere = [run for run in others if _weights(run) != _weights(full)]
     if elsewhere:
-        on = ", ".join(f"{run.name} on {run.base}" for run in elsewhere)
+        on = ", ".join(f"{run.name} on {_weights(run)}" for run in elsewhere)
         raise ConfigError(
-            f"Directions belong to the weights of one base: {full.name} is on {full.base}, but "
-            f"{on}. Choose runs of one base."
+            f"Directions belong to the weights of one base in one precision: {full.name} is on "
+            f"{_weights(full)}, but {on}. Choose runs of one base; train adapters for it with "
+            "--model.precision fp32, which full fine-tuning needs."
         )
+
+
+def _weights(run: TextRunView) -> str:
+    """The base's weights as a run had them, in words: those of two names are two."""
+    return f"{run.base} in {run.precision}"

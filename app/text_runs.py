@@ -12,6 +12,7 @@ from app.runs import read_json
 from app.workspace import Workspace
 from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.errors import ArtifactError, UserError
+from trainer.text_config import TextModelConfig
 from trainer.text_run import Library, TextRun
 
 
@@ -26,6 +27,8 @@ class TextRunView:
     base_fingerprint: str | None
     """Of the weights that are adapted; None until training is done. Adapters with the same one can
     be compared; a full fine-tuning has another, since it trains more layers."""
+    precision: str
+    """In which the base was held: fp32, bf16 or fp16; 8bit or 4bit where it was packed."""
     method: str
     instead: bool
     """Whether the method is one of comparison, such as full fine-tuning, and no adapter of ours."""
@@ -87,6 +90,7 @@ def _view(run: TextRun) -> TextRunView:
         task=config.task_name,
         base=config.base,
         base_fingerprint=_base_fingerprint(run),
+        precision=_precision(config.model),
         method=config.method,
         instead=config.instead is not None,
         seed=config.optim.seed,
@@ -97,6 +101,11 @@ def _view(run: TextRun) -> TextRunView:
         scores=read_json(run.scores),
         library=run.library(),
     )
+
+
+def _precision(model: TextModelConfig) -> str:
+    """A run's config says which one `auto` was."""
+    return model.precision if model.quantization == "none" else model.quantization
 
 
 def _base_fingerprint(run: TextRun) -> str | None:

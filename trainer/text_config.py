@@ -15,7 +15,7 @@ from trainer.adapters.config import AdapterConfig
 from trainer.config import CheckpointConfig, beta_faults, device_faults, out_of_range
 from trainer.data.instruct import DEMO_FILE, Style
 from trainer.errors import ConfigError
-from trainer.methods.config import OF_SINGULAR_VECTORS, Instead
+from trainer.methods.config import OF_SINGULAR_VECTORS, WHOLE, Instead
 
 DEBERTA_LINEARS = (
     "query_proj", "key_proj", "value_proj", "intermediate.dense", "output.dense",
@@ -32,7 +32,7 @@ class TextModelConfig:
     """Where to run; auto takes the GPU if there is one."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     """Number format of the frozen base; adapter and head always keep an fp32 master copy.
-    auto: bf16 on a GPU, fp32 on a CPU."""
+    auto: bf16 on a GPU, fp32 on a CPU. --instead full and bitfit need fp32."""
     quantization: Literal["none", "8bit", "4bit"] = "none"
     """Hold the base's linears in 8 bits or in 4 (NF4); needs bitsandbytes and a GPU. The adapter is
     exact on top, and its directions are those of the weights as they are then."""
@@ -220,6 +220,13 @@ def _combination_faults(config: TextConfig) -> list[str]:
     faults = device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate)
     if model.device == "cpu" and model.quantization != "none":
         faults.append(f"--model.quantization {model.quantization} needs a GPU; use none.")
+    if config.instead in WHOLE and (
+        model.precision in ("bf16", "fp16") or model.quantization != "none"
+    ):
+        faults.append(
+            f"--instead {config.instead} trains the base's own weights, which lose most updates in "
+            "less than fp32; use --model.precision fp32 and no --model.quantization."
+        )
     if config.instead in OF_SINGULAR_VECTORS and model.quantization != "none":
         faults.append(
             f"--instead {config.instead} starts from singular vectors of the weights, which "

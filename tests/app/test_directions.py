@@ -16,7 +16,7 @@ from app.studio import Studio
 from trainer.adapters.config import AdapterConfig
 from trainer.errors import ArtifactError, ConfigError
 from trainer.files import write_json
-from trainer.text_config import GlueConfig, LLMConfig
+from trainer.text_config import GlueConfig, LLMConfig, TextModelConfig
 from trainer.text_run import TextRun
 
 LAYERS = {
@@ -28,14 +28,17 @@ LAYERS = {
 
 @pytest.fixture
 def made(studio: Studio) -> Studio:
-    """Runs as their lists see them: two bases, several methods, one unfinished."""
-    cola = GlueConfig(base="minilm", task="cola")
+    """Runs as their lists see them: two bases, several methods and precisions, one unfinished."""
+    fp32, bf16 = TextModelConfig(precision="fp32"), TextModelConfig(precision="bf16")
+    cola = GlueConfig(base="minilm", task="cola", model=fp32)
     runs: dict[str, Any] = {
         "full-1": replace(cola, instead="full"),
         "full-2": replace(cola, instead="full", task="sst2"),
         "tsd-1": cola,
         "bias-1": replace(cola, instead="bitfit"),
-        "llm-1": LLMConfig(base="smollm2", adapter=AdapterConfig(method="lora")),
+        "coarse-1": replace(cola, model=bf16),
+        "packed-1": replace(cola, model=replace(fp32, quantization="4bit")),
+        "llm-1": LLMConfig(base="smollm2", adapter=AdapterConfig(method="lora"), model=bf16),
         "begun-1": cola,
     }
     for name, config in runs.items():
@@ -69,7 +72,9 @@ def test_a_study_is_a_job_that_its_runs_are_needed_for(made: Studio) -> None:
     [
         ("tsd-1", (), "tsd-1 trained lora-tsd: only a full fine-tuning"),
         ("full-1", ("bias-1",), "bias-1: changes no directions"),
-        ("full-1", ("llm-1",), "full-1 is on minilm, but llm-1 on smollm2"),
+        ("full-1", ("llm-1",), "full-1 is on minilm in fp32, but llm-1 on smollm2 in bf16"),
+        ("full-1", ("coarse-1",), "but coarse-1 on minilm in bf16.*--model.precision fp32"),
+        ("full-1", ("packed-1",), "but packed-1 on minilm in 4bit"),
         ("full-1", ("begun-1",), "begun-1: not finished"),
         ("full-1", ("full-1",), "each once, and not the full fine-tuning itself"),
         ("full-1", ("../x",), "is no name"),

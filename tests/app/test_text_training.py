@@ -189,3 +189,21 @@ def test_what_needs_a_gpu_is_refused_where_no_worker_has_one(
     monkeypatch.setattr("app.device_check.has_gpu", lambda: True)
     assert studio.texts.train(request).state == "queued"
     assert [job.state for job in studio.texts.compare_methods(asked)] == ["queued"]
+
+
+@pytest.mark.parametrize("instead", ["full", "bitfit"])
+def test_the_bases_own_weights_are_not_trained_in_what_auto_is_on_a_gpu(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, instead: Any
+) -> None:
+    request = TextTrainRequest(GLUE_DEMO, instead=instead)
+    asked = TextMethodsRequest(GLUE_DEMO, ("lora", instead), (0,))
+    monkeypatch.setattr("app.device_check.has_gpu", lambda: True)
+    words = f"On a GPU --model.precision auto is bf16.\n--instead {instead} .*precision fp32"
+    for submit, what in ((studio.texts.train, request), (studio.texts.compare_methods, asked)):
+        with pytest.raises(ConfigError, match=words):
+            submit(what)
+    for model in ({"precision": "fp32"}, {"device": "cpu"}):
+        fitting = dataclasses.replace(request, settings={"model": model})
+        assert studio.texts.train(fitting).state == "queued"
+    monkeypatch.setattr("app.device_check.has_gpu", lambda: False)
+    assert studio.texts.train(request).state == "queued"

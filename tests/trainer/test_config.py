@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -127,3 +128,15 @@ def test_packed_weights_have_no_singular_vectors(instead: Instead) -> None:
     model = TextModelConfig(quantization="4bit")
     with pytest.raises(ConfigError, match=f"--instead {instead} starts from singular vectors"):
         LLMConfig(instead=instead, model=model).validate()
+
+
+@pytest.mark.parametrize("instead", ["full", "bitfit"])
+@pytest.mark.parametrize(
+    "model", [{"precision": "bf16"}, {"precision": "fp16"}, {"quantization": "4bit"}], ids=str
+)
+def test_the_bases_own_weights_are_trained_in_fp32_alone(
+    instead: Instead, model: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match=f"--instead {instead} .* use --model.precision fp32"):
+        LLMConfig(instead=instead, model=TextModelConfig(**model)).validate()
+    LLMConfig(instead=instead, model=TextModelConfig(precision="fp32")).validate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from app.workspace import Workspace
 from trainer.checkpoint_folders import checkpoint_folders, step_of
 from trainer.errors import ArtifactError, UserError
 from trainer.files import whole_file
-from trainer.run import Run
+from trainer.run import Run, delete_run_folder
 from trainer.text_run import TextRun
 
 Export = Literal["diffusers", "kohya", "peft", "transformers", "bundle"]
@@ -87,7 +86,7 @@ class Runs:
         return self._zip(path, title, (run.checkpoints, run.photos, run.held_out))
 
     def delete(self, name: str) -> None:
-        shutil.rmtree(self.open(name).path)
+        delete_run_folder(self.open(name).path)
 
     def _zip(self, folder: Path, name: str, kept_back: Sequence[Path]) -> Path:
         """All files below a folder but those kept back, as one folder of that name."""

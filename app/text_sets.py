@@ -22,7 +22,7 @@ from app.workspace import Workspace
 from trainer.data.glue import DEMO_FOLDER, HUB, TASKS, GlueTask, read_task, task_named
 from trainer.data.instruct import DEMO_FILE, read_items
 from trainer.errors import ArtifactError, DataError, UserError
-from trainer.files import write_json
+from trainer.files import deletion_mark, write_json
 
 GLUE_DEMO, ITEMS_DEMO = "glue-demo", "commonsense-demo"
 INSTRUCTIONS = "instructions"
@@ -118,7 +118,7 @@ class TextSets:
 def _once_taken(workspace: Workspace, slug: str) -> Path:
     """The mark of a set that was deleted: runs and tables know their texts by the folder, and must
     not meet others there."""
-    return workspace.texts / f".{slug}.deleted"
+    return deletion_mark(workspace.text_set(slug))
 
 
 def _view(slug: str, about: dict[str, Any]) -> TextSetView:

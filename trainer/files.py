@@ -53,6 +53,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def deletion_mark(folder: Path) -> Path:
+    """The file beside a deleted folder that keeps its name from being given again: what knows the
+    folder by its name must not meet another one there."""
+    return folder.with_name(f".{folder.name}.deleted")
+
+
 def _settle(path: Path) -> None:
     """On the disk, and to be read by all: safetensors and mkstemp write for the owner alone."""
     with path.open("rb+") as file:

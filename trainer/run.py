@@ -23,7 +23,9 @@ curve.json                eval.score_checkpoints' answer over all of them
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from typing import Any
 from trainer.config import DreamBoothConfig
 from trainer.config_file import from_json, to_json
 from trainer.errors import ArtifactError, ConfigError
-from trainer.files import write_json
+from trainer.files import deletion_mark, write_json
 
 WORKSPACE = Path("workspace")
 
@@ -196,14 +198,20 @@ def require_new(folder: Path | None) -> None:
 
 
 def new_run_folder(stem: str, workspace: Path = WORKSPACE) -> Path:
-    """workspace/runs/<stem>-<number>, created, with the first free number."""
+    """workspace/runs/<stem>-<number>, created, with the first number that no run has or had."""
     runs = workspace / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    number = 1
+    number = 0
     while True:
+        number += 1
         path = runs / f"{stem}-{number}"
-        try:
-            path.mkdir()
-            return path
-        except FileExistsError:
-            number += 1
+        with suppress(FileExistsError):
+            if not deletion_mark(path).exists():
+                path.mkdir()
+                return path
+
+
+def delete_run_folder(folder: Path) -> None:
+    """Delete a run and keep its name taken: its job, tried again, makes it there anew."""
+    deletion_mark(folder).touch()
+    shutil.rmtree(folder)

@@ -146,6 +146,16 @@ def test_a_preset_of_the_paper_takes_the_bundled_items_where_they_were_chosen(
     assert studio.texts.config_of(TextTrainRequest("commonsense-demo")).data is None
 
 
+def test_the_name_of_a_deleted_run_stays_with_the_job_that_may_be_tried_again(
+    studio: Studio,
+) -> None:
+    job = studio.texts.train(TextTrainRequest(GLUE_DEMO))
+    studio.cancel(job.id)
+    studio.delete_run(str(job.run))
+    assert studio.texts.train(TextTrainRequest(GLUE_DEMO)).run == "glue-demo-lora-tsd-2"
+    assert studio.retry(job.id).run == "glue-demo-lora-tsd-1"
+
+
 # --- bases ----------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from trainer.config import PRESETS
 from trainer.errors import ArtifactError
-from trainer.run import KeptPhoto, Run, Subject, new_run_folder, open_run
+from trainer.run import (
+    KeptPhoto,
+    Run,
+    Subject,
+    delete_run_folder,
+    new_run_folder,
+    open_run,
+)
 
 
 def test_subject_and_config_come_back_as_written(tmp_path: Path) -> None:
@@ -35,6 +42,13 @@ def test_an_unfinished_run_says_how_to_finish_it(tmp_path: Path) -> None:
 def test_new_runs_never_share_a_folder(tmp_path: Path) -> None:
     folders = [new_run_folder("dog-lora-tsd", tmp_path) for _ in range(3)]
     assert [f.name for f in folders] == ["dog-lora-tsd-1", "dog-lora-tsd-2", "dog-lora-tsd-3"]
+
+
+def test_the_name_of_a_deleted_run_is_not_given_again(tmp_path: Path) -> None:
+    first = new_run_folder("dog-lora-tsd", tmp_path)
+    delete_run_folder(first)
+    assert not first.exists()
+    assert new_run_folder("dog-lora-tsd", tmp_path).name == "dog-lora-tsd-2"
 
 
 def test_a_metrics_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from app import checks, training
 from app.comparable import ComparableRuns
 from app.device_check import check_device
 from app.directions import Directions
+from app.in_use import runs_of
 from app.jobs.engine import Queue
 from app.jobs.programs.plan import pictures, plan
 from app.jobs.records import Job, JobKind, StateError
@@ -158,6 +159,16 @@ class Orders:
                 return self._texts.submit(request, rerun_of)
             case DirectionsRequest():
                 return self._directions.study(request, rerun_of=rerun_of)
+
+    def retry(self, job_id: str) -> Job:
+        """The same job again; ArtifactError where a run or comparison that it is about is gone."""
+        job = self._queue.job(job_id)
+        if not job.kind.learns:
+            for name in filter(None, runs_of(job)):
+                self._runs.open(name)
+        if job.kind is JobKind.TEXT_CELL:
+            self._texts.require_comparison(job.request["comparison"])
+        return self._queue.retry(job_id)
 
     def duplicate(self, job_id: str, changes: Mapping[str, Any]) -> Job:
         """A new job like this one, with parts of its request changed."""

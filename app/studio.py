@@ -295,7 +295,7 @@ class Studio:
         self.queue.wish(job_id, wish)
 
     def retry(self, job_id: str) -> Job:
-        return self.queue.retry(job_id)
+        return self._orders.retry(job_id)
 
     def submit(self, kind: JobKind, values: Mapping[str, Any]) -> Job:
         """A whole request of a kind, given as JSON; what it leaves out has its default."""

@@ -6,6 +6,7 @@ As there, each checks what it is given and hands over to the module that knows.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from app.training import merged
 from app.views import Estimate, Upload
 from app.workspace import Workspace
 from eval.comparison_config import LOW_RANK_RATES
-from trainer.errors import ConfigError, DataError
+from trainer.errors import ArtifactError, ConfigError, DataError
 from trainer.run import new_run_folder
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -202,6 +203,10 @@ class Texts:
         """The newest first."""
         return self._comparisons.all()
 
+    def require_comparison(self, comparison_id: str) -> None:
+        """ArtifactError where there is none."""
+        self._comparisons.get(comparison_id)
+
     def comparison(self, comparison_id: str) -> dict[str, Any]:
         """The table as far as it goes; "failed": what became of cells that ended badly."""
         table = self._comparisons.table(comparison_id)
@@ -256,14 +261,16 @@ class Texts:
         return self._queue.submit(kind, title, values, run=run, group=group, rerun_of=rerun_of)
 
     def _texts_of(self, job: Job) -> str | None:
-        """Id of the set that a job trains on or scores by; None where it needs no texts."""
-        match job.kind:
-            case JobKind.TEXT_TRAIN:
-                return str(job.request["data"])
-            case JobKind.TEXT_SCORE:
-                return job.request["data"] or self.trained_on(job.request["run"])
-            case JobKind.TEXT_CELL:
-                return self._comparisons.get(job.request["comparison"]).request.data
+        """Id of the set that a job trains on or scores by; None where it needs no texts, as a job
+        does not whose run or comparison is gone."""
+        with suppress(ArtifactError):
+            match job.kind:
+                case JobKind.TEXT_TRAIN:
+                    return str(job.request["data"])
+                case JobKind.TEXT_SCORE:
+                    return job.request["data"] or self.trained_on(job.request["run"])
+                case JobKind.TEXT_CELL:
+                    return self._comparisons.get(job.request["comparison"]).request.data
         return None
 
     def _active(self) -> list[Job]:

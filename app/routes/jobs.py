@@ -125,6 +125,8 @@ def wish(studio: StudioNeeded, job_id: str, wished: Wished) -> Job:
 
 @router.post("/jobs/{job_id}/retry")
 def retry(studio: StudioNeeded, job_id: str) -> Job:
+    """The same job again, from where it stood; 404 where the run or the comparison that it is about
+    was deleted since."""
     return studio.retry(job_id)
 
 

@@ -224,6 +224,31 @@ def test_a_table_outlives_its_texts_and_a_damaged_one_hides_no_other(
     assert again.status_code == 404 and "no texts 'mine'" in again.json()["error"]
 
 
+def test_a_job_whose_comparison_is_gone_is_not_tried_again_and_holds_no_set(
+    client: TestClient, studio: Studio
+) -> None:
+    rows = (DEMO_FOLDER / "dev.tsv").read_bytes()
+    client.post("/api/texts", data={"name": "Mine", "task": "sst2"}, files={"train": ("a", rows)})
+    asked = {"data": "glue-demo", "methods": ["lora"], "seeds": [0], "steps": 10}
+    [job] = client.post("/api/jobs/text-methods", json=asked).json()
+    client.post(f"/api/jobs/{job['id']}/cancel", json={})
+    assert client.delete(f"/api/text-comparisons/{job['group']}").status_code == 204
+    again = client.post(f"/api/jobs/{job['id']}/retry")
+    assert again.status_code == 404 and "no comparison" in again.json()["error"]
+    studio.queue.retry(job["id"])  # as where its folder is deleted by hand while it waits
+    assert client.delete("/api/texts/mine").status_code == 204
+
+
+def test_a_scoring_is_tried_again_only_while_its_run_is_there(client: TestClient, run: str) -> None:
+    job = client.post("/api/jobs/text-score", json={"run": run}).json()
+    client.post(f"/api/jobs/{job['id']}/cancel", json={})
+    assert client.post(f"/api/jobs/{job['id']}/retry").status_code == 200
+    client.post(f"/api/jobs/{job['id']}/cancel", json={})
+    assert client.delete(f"/api/runs/{run}").status_code == 204
+    again = client.post(f"/api/jobs/{job['id']}/retry")
+    assert again.status_code == 404 and f"no run '{run}'" in again.json()["error"]
+
+
 def test_a_run_of_the_command_line_is_scored_by_the_rows_it_was_given(
     client: TestClient, studio: Studio, run: str
 ) -> None:

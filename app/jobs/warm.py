@@ -21,10 +21,9 @@ class WarmProcess:
 
     def __init__(self, module: str) -> None:
         self._module = module
-        # Not in the workspace: the path of a socket may have 107 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="dashbooth-"))
-        self.socket = self._folder / "inference.sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self.socket: Path | None = None
+        """Where it listens; None while it is not wanted."""
 
     @property
     def pid(self) -> int | None:
@@ -36,6 +35,8 @@ class WarmProcess:
         """Have it; it may take seconds before it listens."""
         if self.pid is None:
             self.stop()
+            # Not in the workspace: the path of a socket may have 107 bytes.
+            self.socket = Path(tempfile.mkdtemp(prefix="dashbooth-")) / "inference.sock"
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module, "--socket", str(self.socket)],
                 stdin=subprocess.PIPE,
@@ -52,8 +53,6 @@ class WarmProcess:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             self._process = None
-        self.socket.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self.socket is not None:
+            shutil.rmtree(self.socket.parent, ignore_errors=True)
+            self.socket = None

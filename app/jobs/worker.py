@@ -128,7 +128,7 @@ class Worker:
             if self._supervisor is not None and self._supervisor.stdin is not None:
                 self._supervisor.stdin.close()
         DBOS.destroy(workflow_completion_timeout_sec=int(self.config.policy.grace_seconds) + 5)
-        self.warm.close()
+        self.warm.stop()
         kill_descendants()
         try:
             show_end(self.queue.store, self.id)
@@ -167,8 +167,10 @@ class Worker:
             self.warm.stop()
 
     def _environment(self) -> dict[str, str]:
+        """The slot's device and, beside a generate job, its warm process."""
         gpu = self.device.removeprefix("cuda:") if self.device != "cpu" else ""
-        return {"CUDA_VISIBLE_DEVICES": gpu, "DASHBOOTH_INFERENCE": str(self.warm.socket)}
+        warm = self.warm.socket
+        return {"CUDA_VISIBLE_DEVICES": gpu, **({"DASHBOOTH_INFERENCE": str(warm)} if warm else {})}
 
     def _warm_pids(self) -> list[int]:
         return [] if self.warm.pid is None else [self.warm.pid]

@@ -46,10 +46,8 @@ def count(folder: Path) -> int:
             return 130
         if (early := _wishes(folder, done)) is not None:
             return early
-    result = {"steps": request["steps"]}
-    if job["kind"] == "generate":
-        result["inference"] = os.environ["DASHBOOTH_INFERENCE"]
-    return _publish(folder, result)
+    told = os.environ.get("DASHBOOTH_INFERENCE")
+    return _publish(folder, {"steps": request["steps"], "inference": told})
 
 
 def _step(folder: Path, step: int, seconds: float) -> None:

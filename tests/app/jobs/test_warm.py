@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import psutil
 import pytest
@@ -18,17 +19,26 @@ def run(fleet, kind: JobKind) -> str:
     return job.id
 
 
-def test_it_stays_between_generate_jobs_and_leaves_for_a_training(fleet) -> None:
+def told(fleet, job_id: str) -> str | None:
+    """The socket that a job's program was given."""
+    result = json.loads((fleet.workspace / "jobs" / job_id / "result.json").read_text())
+    return result["inference"]
+
+
+def test_it_stays_between_generate_jobs_and_leaves_for_a_training(
+    fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     fleet.start_worker(0, "--inference", "warm_stand_in")
     first = run(fleet, JobKind.GENERATE)
     [warm] = fleet.until(lambda: fleet.processes("warm_stand_in", "--socket"))
     fleet.until(lambda: fleet.queue.workers()[0].warm)
     run(fleet, JobKind.GENERATE)
     assert fleet.processes("warm_stand_in", "--socket") == [warm]
-    told = json.loads((fleet.workspace / "jobs" / first / "result.json").read_text())
-    assert told["inference"] in warm.cmdline()
-    run(fleet, JobKind.TRAIN)
+    assert told(fleet, first) in warm.cmdline()
+    training = run(fleet, JobKind.TRAIN)
     assert not warm.is_running()
+    assert told(fleet, training) is None and list(tmp_path.glob("dashbooth-*")) == []
     fleet.until(lambda: not fleet.queue.workers()[0].warm)
 
 

@@ -26,7 +26,8 @@ def exact_rank(adapter: Adapter) -> int:
     """
     config = adapter.config
     if config.direction == "all" and config.dash_rank:
-        return max(min(base.weight.shape) for base in adapter.linears().values())
+        # not the weight's own shape: four bits are stored packed, as a column
+        return max(min(base.in_features, base.out_features) for base in adapter.linears().values())
     return config.initial_rank * (2 if config.folds else 1) + config.chosen
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from trainer.adapters.export import (
@@ -51,6 +52,16 @@ def test_factors_of_the_tables_rank_are_the_whole_change(
         error = (up.double() @ down.double() - delta_w).norm() / delta_w.norm()
         assert error < 1e-6
     assert max(truncation_error(adapter, factors).values()) < 1e-6
+
+
+def test_all_directions_of_a_packed_weight_are_those_of_the_matrix_it_stands_for(lab: Any) -> None:
+    adapter = lab.start("lora-dash", direction="all").fit(1, 6).adapter
+    expected = export_factors(adapter)
+    for linear in adapter.linears().values():  # as bitsandbytes keeps four bits
+        packed = torch.zeros(linear.weight.numel() // 2, 1, dtype=torch.uint8)
+        linear.weight = nn.Parameter(packed, requires_grad=False)
+    for path, (up, down) in export_factors(adapter).items():
+        assert torch.equal(up, expected[path][0]) and torch.equal(down, expected[path][1])
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])

@@ -24,6 +24,8 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 """What PEFT writes before the name that a tensor has in the model."""
 TaskType = Literal["CAUSAL_LM", "SEQ_CLS"]
+_SAVED_WHOLE = ("classifier", "score")
+"""Heads that PEFT adds to every sequence classifier's `modules_to_save`, named there or not."""
 
 
 def write_peft(
@@ -75,9 +77,19 @@ def write_peft_folder(
         "inference_mode": True,
     }
     if head:
-        told["modules_to_save"] = sorted({name.rpartition(".")[0] for name in head})
+        told["modules_to_save"] = sorted({_saved_module(name) for name in head})
     named = {**tensors, **{f"{PREFIX}{name}": tensor for name, tensor in head.items()}}
     written = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     with whole_folder(folder) as temporary:
         save_file(written, temporary / WEIGHTS, {"format": "pt"})
         write_json(temporary / CONFIG, told)
+
+
+def _saved_module(name: str) -> str:
+    """The module that PEFT is told to load for a tensor of the head.
+
+    Of RoBERTa's `classifier.dense` and `classifier.out_proj` that is `classifier`: PEFT takes it as
+    a whole in any case, and fails on a part that it meets a second time.
+    """
+    top, _, _ = name.partition(".")
+    return top if top in _SAVED_WHOLE else name.rpartition(".")[0]

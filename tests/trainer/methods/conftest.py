@@ -1,4 +1,4 @@
-"""Tiny real language models with random weights: a LLaMA with grouped heads and a BERT."""
+"""Tiny real language models with random weights: a LLaMA with grouped heads, BERT and RoBERTa."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from transformers import (
     BertForSequenceClassification,
     LlamaConfig,
     LlamaForCausalLM,
+    RobertaConfig,
+    RobertaForSequenceClassification,
 )
 
 LLAMA_TARGETS = ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
@@ -32,14 +34,23 @@ def llama(seed: int = 0) -> nn.Module:
 
 def bert(seed: int = 0) -> nn.Module:
     """Frozen but for its classifier; no dropout, so that two forwards agree."""
-    config = BertConfig(
+    return _classifier(BertForSequenceClassification, BertConfig, seed)
+
+
+def roberta(seed: int = 0) -> nn.Module:
+    """As BERT, with a classifier of two linears."""
+    return _classifier(RobertaForSequenceClassification, RobertaConfig, seed)
+
+
+def _classifier(kind: Callable[[Any], nn.Module], of: Callable[..., Any], seed: int) -> nn.Module:
+    config = of(
         vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=2,
         num_attention_heads=4, max_position_embeddings=64, num_labels=3, initializer_range=0.3,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0,
     )  # fmt: skip
-    model = _frozen(BertForSequenceClassification, config, seed)
+    model = _frozen(kind, config, seed)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name in BERT_HEAD)
+        parameter.requires_grad_(name.startswith("classifier."))
     return model
 
 
@@ -71,7 +82,8 @@ class Zoo:
     """What the tests of this folder work with."""
 
     llama_targets, bert_targets, bert_head = LLAMA_TARGETS, BERT_TARGETS, BERT_HEAD
-    llama, bert = staticmethod(llama), staticmethod(bert)
+    roberta_targets = BERT_TARGETS
+    llama, bert, roberta = staticmethod(llama), staticmethod(bert), staticmethod(roberta)
     tokens, logits = staticmethod(tokens), staticmethod(logits)
 
 

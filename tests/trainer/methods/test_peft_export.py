@@ -21,6 +21,12 @@ from trainer.adapters.peft_export import write_peft
 from trainer.adapters.schedule import LaunchSchedule
 
 METHODS = ["lora", "lora-dash", "lora-tsd", "adalora-dash", "flora-dash"]
+CASES = [(kind, method) for kind in ("llama", "bert") for method in METHODS]
+
+
+def head_of(model: Any) -> dict[str, torch.nn.Parameter]:
+    """A classifier's; a language model has none."""
+    return {n: p for n, p in model.named_parameters() if n.startswith("classifier.")}
 
 
 def trained(zoo: Any, kind: str, folder: Path, **changes: Any) -> tuple[Any, Adapter]:
@@ -30,7 +36,7 @@ def trained(zoo: Any, kind: str, folder: Path, **changes: Any) -> tuple[Any, Ada
     config = AdapterConfig(rank=4, alpha=6, num_directions=3, prelaunch_steps=2,
                            target_modules=targets, **changes)  # fmt: skip
     adapter = attach(model, config)
-    head = [p for name, p in model.named_parameters() if name in zoo.bert_head]
+    head = head_of(model).values()
     optimizer = torch.optim.AdamW([*adapter.trainable_parameters(), *head], lr=1e-2)
     with DecompositionService(folder / "decompositions", workers=0) as service:
         schedule = LaunchSchedule(adapter, 5, service)
@@ -46,13 +52,12 @@ def trained(zoo: Any, kind: str, folder: Path, **changes: Any) -> tuple[Any, Ada
     return model, adapter
 
 
-@pytest.mark.parametrize("kind", ["llama", "bert"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("kind", "method"), [*CASES, ("roberta", "lora-tsd")])
 def test_peft_on_a_fresh_base_answers_as_the_trained_model(
     zoo: Any, kind: str, method: str, tmp_path: Path
 ) -> None:
     model, adapter = trained(zoo, kind, tmp_path, method=method)
-    head = {n: p for n, p in model.named_parameters() if n in zoo.bert_head}
+    head = head_of(model)
     task = "CAUSAL_LM" if kind == "llama" else "SEQ_CLS"
     rank = write_peft(adapter, tmp_path / "adapter", base="tiny", task_type=task, head=head)  # type: ignore[arg-type]
     assert rank == exact_rank(adapter)
@@ -67,11 +72,12 @@ def test_peft_on_a_fresh_base_answers_as_the_trained_model(
         assert torch.equal(zoo.logits(loaded), before)
 
 
-def test_every_tensor_of_the_file_is_used(zoo: Any, tmp_path: Path) -> None:
-    model, adapter = trained(zoo, "bert", tmp_path, method="lora-tsd")
-    head = {n: p for n, p in model.named_parameters() if n in zoo.bert_head}
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_every_tensor_of_the_file_is_used(zoo: Any, kind: str, tmp_path: Path) -> None:
+    model, adapter = trained(zoo, kind, tmp_path, method="lora-tsd")
+    head = head_of(model)
     write_peft(adapter, tmp_path / "adapter", base="tiny", task_type="SEQ_CLS", head=head)
-    loaded = PeftModel.from_pretrained(zoo.bert(), tmp_path / "adapter")
+    loaded = PeftModel.from_pretrained(getattr(zoo, kind)(), tmp_path / "adapter")
     result = loaded.load_adapter(tmp_path / "adapter", "again")
     assert not result.unexpected_keys
     assert not [key for key in result.missing_keys if "lora" in key or "modules_to_save" in key]

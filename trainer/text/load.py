@@ -86,13 +86,14 @@ def load_classifier(
     source = _source(base, workspace)
     with torch.random.fork_rng(), _loading(base, "sequence classifier"):
         torch.manual_seed(seed)
-        shape = _without_head_dropout(AutoConfig.from_pretrained(source, num_labels=labels))
+        shape = AutoConfig.from_pretrained(source, num_labels=labels)
         tokenizer = AutoTokenizer.from_pretrained(source)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             source, config=shape, output_loading_info=True, **options
         )
     _give_padding(model, tokenizer)
     _freeze(model, config, device)
+    _drop_nothing_in_head(model)
     head = _head(model, set(report["missing_keys"]))
     return TextModel(base, model, tokenizer, device, options["dtype"], head)
 
@@ -176,12 +177,12 @@ def _in_one_piece(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tenso
     return tuple(value.contiguous() for value in inputs)
 
 
-def _without_head_dropout(shape: Any) -> Any:
-    """As the authors' scripts have it (`cls_dropout 0`), under either name that models have."""
-    for name in ("cls_dropout", "classifier_dropout"):
-        if hasattr(shape, name):
-            setattr(shape, name, 0.0)
-    return shape
+def _drop_nothing_in_head(model: Any) -> None:
+    """As the authors' scripts have it (`cls_dropout 0`). Set where it acts: each kind of model has
+    its own name for it in its config, and takes another rate where that name is missing."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Dropout) and not _in_encoder(model, name):
+            module.p = 0.0
 
 
 def _give_padding(model: Any, tokenizer: Any) -> None:
@@ -201,11 +202,10 @@ def _freeze(model: Any, config: TextModelConfig, device: torch.device) -> None:
 
 def _head(model: Any, missing: set[str]) -> dict[str, nn.Parameter]:
     """All that is outside the encoder or was missing in its checkpoint, from now on in fp32."""
-    encoder = f"{model.base_model_prefix}."
     head = {
         name: parameter
         for name, parameter in model.named_parameters()
-        if name in missing or not name.startswith(encoder)
+        if name in missing or not _in_encoder(model, name)
     }
     for owner in {name.rpartition(".")[0] for name in head}:
         module = model.get_submodule(owner)
@@ -214,6 +214,10 @@ def _head(model: Any, missing: set[str]) -> dict[str, nn.Parameter]:
     for parameter in head.values():
         parameter.requires_grad_(True)
     return head
+
+
+def _in_encoder(model: Any, name: str) -> bool:
+    return name.startswith(f"{model.base_model_prefix}.")
 
 
 def _in_fp32(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ import torch
 from transformers import (
     DebertaV2Config,
     DebertaV2Model,
+    DistilBertConfig,
+    DistilBertModel,
     GPT2Config,
     GPT2LMHeadModel,
     RobertaConfig,
@@ -89,10 +91,22 @@ def test_a_deberta_as_the_hub_has_it_loads_from_its_pickle_and_its_sentencepiece
     assert set(text_model.head) == {
         "pooler.dense.weight", "pooler.dense.bias", "classifier.weight", "classifier.bias",
     }  # fmt: skip
+    assert text_model.model.dropout.p == 0.0
+    assert text_model.model.deberta.embeddings.dropout.p == shape.hidden_dropout_prob == 0.1
     assert len(find_targets(text_model.model, DEBERTA_LINEARS)) == 2 * 6  # all of both layers
     rows = tokenise_sentences(text_model.tokenizer, [LabelledText(("A cynical film.",), 0)], 32)
     assert rows[0].tokens["input_ids"][0] == text_model.tokenizer.cls_token_id
     assert Classification(text_model).logits(rows).shape == (1, 2)
+
+
+def test_a_head_drops_nothing_whatever_its_kind_calls_that(bert: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "distilbert"
+    shutil.copytree(bert, folder)  # for the tokenizer
+    shape = DistilBertConfig(vocab_size=50, dim=24, hidden_dim=40, n_layers=1, n_heads=4)
+    DistilBertModel(shape).save_pretrained(folder)
+    model = load_classifier(str(folder), CPU, 2).model
+    assert model.dropout.p == 0.0 and shape.seq_classif_dropout > 0
+    assert model.distilbert.embeddings.dropout.p == shape.dropout > 0
 
 
 def test_a_pickle_that_would_run_something_is_refused(bert: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 report, finish?, save?
 
 The loop owns the clock. `step` counts optimizer steps done; nothing else counts. Everything random
-in a step is a function of (seed, step), so k + (N − k) steps are N straight steps.
+in a step is a function of seed, step and process, so k + (N − k) steps are N straight steps.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def fit(
     launch_at_start = schedule.after_step(start, trained.optimizer)
     for step in range(start, config.total_steps):
         began = time.perf_counter()
-        torch.manual_seed(mix(config.seed, step))
+        torch.manual_seed(_step_seed(config.seed, step, peers))
         rate = _set_rates(trained.optimizer, config.rate_factor(step), schedule.lr_factor(step))
         loss = _backward(task, step, trained, peers)
         done = step + 1
@@ -157,6 +157,12 @@ def fit(
         if stopping:
             raise Interrupted(f"stopped after step {done} of {config.total_steps}")
     return config.total_steps
+
+
+def _step_seed(seed: int, step: int, peers: Peers) -> int:
+    """Each process drops on rows of its own; the first draws what one alone would."""
+    common = mix(seed, step)
+    return common if peers.first else mix(common, peers.rank)
 
 
 def _set_rates(optimizer: Optimizer, factor: float, first_factor: float) -> float:

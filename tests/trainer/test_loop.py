@@ -18,6 +18,7 @@ from trainer.config import OptimConfig
 from trainer.errors import Interrupted, NonFiniteError
 from trainer.loop import FitConfig, Hooks, MicroLoss, StepReport, Trained, fit
 from trainer.optimizer import build_optimizer
+from trainer.peers import ALONE, Peers
 
 RATE = 1e-2
 
@@ -51,6 +52,7 @@ def run(
     finish_at: int | None = None,
     lr_post: float = 1.0,
     steps: int = 6,
+    peers: Peers = ALONE,
 ) -> tuple[list[StepReport], list[int], Regression]:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4))
@@ -74,7 +76,7 @@ def run(
         schedule = LaunchSchedule(adapter, steps, service)
         schedule.prepare()
         try:
-            done = fit(task, trained, schedule, FitConfig(steps, 1.0, seed=0), hooks)
+            done = fit(task, trained, schedule, FitConfig(steps, 1.0, seed=0), hooks, peers=peers)
             assert done == len(reports)
         except Interrupted:
             pass
@@ -92,6 +94,17 @@ def test_every_step_is_asked_for_once_and_launch_is_told_in_steps(tmp_path: Path
 def test_the_rate_after_a_restart_is_the_factor_times_the_rate(tmp_path: Path) -> None:
     reports, _, _ = run(tmp_path, lr_post=4.0)
     assert [r.learning_rate for r in reports] == pytest.approx([RATE] * 3 + [4 * RATE] * 3)
+
+
+def test_each_process_draws_its_own_numbers_and_the_first_those_of_one_alone(
+    tmp_path: Path,
+) -> None:
+    alone, first, *others = (
+        [report.loss for report in run(tmp_path, peers=peers)[0]]  # of random inputs
+        for peers in (ALONE, Peers(0), Peers(1), Peers(2))
+    )
+    assert first == alone
+    assert len({losses[0] for losses in (first, *others)}) == 3
 
 
 def test_a_stop_finishes_the_step_and_saves_it(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The losses of the recipes on text, one optimizer step at a time.
 
-Dropout is the only thing random in a loss; the loop seeds it by (seed, step).
+Dropout is the only thing random in a loss; the loop seeds it by (seed, step) and the process.
 """
 
 from __future__ import annotations

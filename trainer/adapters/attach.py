@@ -220,7 +220,7 @@ def _mismatches(mine: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> list
 def find_targets(model: nn.Module, target_modules: tuple[str, ...]) -> dict[str, nn.Linear]:
     """Every linear (or look-alike) whose path is, or ends with a dot and, one of the names.
 
-    Raises ConfigError naming the names that match nothing, and what is there.
+    Raises ConfigError naming the names that match nothing, what is there, and what is no linear.
     """
     linears = _linears(model)
     matched = {name: [path for path in linears if is_called(path, name)] for name in target_modules}
@@ -229,7 +229,7 @@ def find_targets(model: nn.Module, target_modules: tuple[str, ...]) -> dict[str,
         endings = sorted({_ending(path) for path in linears})
         raise ConfigError(
             f"--adapter.target-modules {' '.join(missing)}: no linear of this model is called so; "
-            f"possible: {', '.join(endings)}."
+            f"possible: {', '.join(endings)}.{_unfit(model)}"
         )
     wanted = {path for paths in matched.values() for path in paths}
     return {path: linear for path, linear in linears.items() if path in wanted}
@@ -244,6 +244,21 @@ def _linears(model: nn.Module) -> dict[str, Any]:
         if all(hasattr(module, name) for name in ("in_features", "out_features", "weight"))
         and not isinstance(modules.get(path.rpartition(".")[0]), AdaptedLinear)
     }
+
+
+def _unfit(model: nn.Module) -> str:
+    """A sentence on modules that multiply by a matrix and yet are no linears, as GPT-2's Conv1D."""
+    kinds = {
+        _ending(path): type(module).__name__
+        for path, module in model.named_modules()
+        if getattr(getattr(module, "weight", None), "ndim", 0) == 2
+        and not hasattr(module, "in_features")
+        and not isinstance(module, nn.Embedding)
+    }
+    if not kinds:
+        return ""
+    names, classes = ", ".join(sorted(kinds)), ", ".join(sorted(set(kinds.values())))
+    return f" {names} ({classes}) hold matrices too, but are no linears: no adapter fits them."
 
 
 def _ending(path: str) -> str:

@@ -167,6 +167,13 @@ def test_a_table_of_positions_says_how_long_a_text_can_be(kind: str) -> None:
         model(input_ids=torch.full((1, longest + 1), 5))
 
 
+def test_a_base_that_is_not_made_of_linears_is_told_why_no_adapter_fits() -> None:
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=1))
+    words = r"possible: lm_head\. c_attn, c_fc, c_proj \(Conv1D\) .* no linears: no adapter fits"
+    with pytest.raises(ConfigError, match=words):
+        find_targets(model, ("c_attn",))
+
+
 def test_positions_that_are_computed_end_nowhere(llama: Path) -> None:
     assert load_causal_lm(str(llama), CPU).at_most(10_000) == 10_000
 

@@ -82,7 +82,7 @@ class LaunchSchedule:
         sources: Mapping[str, WeightSource] | None = None,
         probe: Probe | None = None,
     ) -> None:
-        """`sources`: where each layer's weight is stored, by path; unset, the live weights."""
+        """`sources`: whence each layer's weight is read, by path; unset, the live weights."""
         adapter.config.validate(total_steps)
         adapter.plan(total_steps)
         self.adapter = adapter

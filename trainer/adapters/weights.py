@@ -1,4 +1,5 @@
-"""Frozen weights as others find them: live in the model, or as stored in a safetensors file.
+"""Frozen weights as others find them: live in the model, as stored in a safetensors file, or made
+from what a quantised linear holds.
 
 The directions of a weight belong to its stored bytes: the fp32, fp16 and bf16 copies of one model
 have different tails. So a weight is read, and named, as it is stored.
@@ -7,7 +8,7 @@ have different tails. So a weight is read, and named, as it is stored.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,20 +25,28 @@ class StoredWeight(NamedTuple):
     key: str
 
 
-WeightSource = Tensor | StoredWeight
+class MadeWeight(NamedTuple):
+    """A weight that is made anew whenever it is read, so that no copy of it stays."""
+
+    make: Callable[[], Tensor]
+
+
+WeightSource = Tensor | StoredWeight | MadeWeight
 
 
 def read_weight(source: WeightSource) -> Tensor:
     """The weight on the CPU, in its stored dtype."""
     if isinstance(source, Tensor):
         return source.detach().cpu()
+    if isinstance(source, MadeWeight):
+        return source.make().detach().cpu()
     with safe_open(source.file, framework="pt") as file:
         weight: Tensor = file.get_tensor(source.key)
     return weight
 
 
 def pack_weight(source: WeightSource) -> tuple[str, str] | bytes:
-    """A weight as it travels to another process: a stored one by name, a live one by its bytes."""
+    """A weight as it travels to another process: a stored one by name, any other by its bytes."""
     if isinstance(source, StoredWeight):
         return str(source.file), source.key
     data: bytes = safetensors.torch.save({"weight": read_weight(source).contiguous()})

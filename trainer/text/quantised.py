@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
+from threading import Lock
 
 from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
 
 from trainer.adapters.attach import Adapter
-from trainer.adapters.weights import WeightSource
+from trainer.adapters.weights import MadeWeight, WeightSource
 
-
-class _Dequantised(Mapping[str, WeightSource]):
-    """Weights by path, made one at a time when asked for: no second base is held."""
-
-    def __init__(self, linears: Mapping[str, nn.Linear]) -> None:
-        self._linears = linears
-
-    def __getitem__(self, path: str) -> Tensor:
-        weight: Tensor = dequantize_module_weight(self._linears[path])
-        return weight.detach().cpu()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._linears)
-
-    def __len__(self) -> int:
-        return len(self._linears)
+_ONE_AT_A_TIME = Lock()
 
 
 def weights_below(adapter: Adapter) -> Mapping[str, WeightSource] | None:
-    """The weights under an adapter as numbers; None where the live ones are that already."""
+    """The weights under an adapter as numbers; None where the live ones are that already.
+
+    Each is made when it is read, by whatever thread: no second base is held.
+    """
     linears = adapter.linears()
-    plain = all(linear.weight.is_floating_point() for linear in linears.values())
-    return None if plain else _Dequantised(linears)
+    if all(linear.weight.is_floating_point() for linear in linears.values()):
+        return None
+    return {path: _made(linear) for path, linear in linears.items()}
+
+
+def _made(linear: nn.Linear) -> MadeWeight:
+    """Made and dropped once here: the first making of 8 bits, or their first forward, moves their
+    scales, so that it must not happen in a worker's thread beside the forward."""
+    dequantize_module_weight(linear)
+    return MadeWeight(partial(_dequantised, linear))
+
+
+def _dequantised(linear: nn.Linear) -> Tensor:
+    """On the CPU; the workers' threads wait for each other, or a GPU would hold one for each."""
+    with _ONE_AT_A_TIME:
+        weight: Tensor = dequantize_module_weight(linear)
+        return weight.detach().cpu()

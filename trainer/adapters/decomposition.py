@@ -30,13 +30,13 @@ from torch import Tensor
 from trainer.adapters.decomposition_process import DecompositionProcess, WorkerGoneError
 from trainer.adapters.directions import Side, core_directions, count_excluded, smaller_side
 from trainer.adapters.tensor_cache import TensorCache
-from trainer.adapters.weights import WeightSource, read_weight, tensor_bytes
+from trainer.adapters.weights import WeightSource, read_weight, tensor_bytes, weight_shape
 from trainer.errors import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
 ALGORITHM = "gram-eigh-fp64-1"  # raise the number when results change: it is part of every key
-DEFAULT_LIMIT_BYTES = 8 * 2**30  # two and a half SDXL bases
+DEFAULT_LIMIT_BYTES = 8 * 2**30  # two and a half SDXL bases; one that is larger gets what it needs
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,12 @@ def read_or_decompose(cache: TensorCache, weight: Tensor, path: str) -> Decompos
     return result
 
 
+def entry_bytes(weight: WeightSource) -> int:
+    """What the decomposition of a weight takes on disk at most, the file's header included."""
+    k = min(weight_shape(weight))
+    return 4 * k * k + 8 * k + 2048
+
+
 @dataclass(frozen=True)
 class DecompositionProgress:
     """How many of the submitted weights the workers are through with."""
@@ -124,6 +130,7 @@ class DecompositionService:
     def submit(self, weights: Mapping[str, WeightSource]) -> None:
         """Start on these weights; returns at once."""
         self._sources.update(weights)
+        self._make_room()
         if self._worker_count == 0:
             return
         self._keys.update({path: Future() for path in weights})
@@ -135,6 +142,12 @@ class DecompositionService:
                 thread = threading.Thread(target=self._feed, args=(worker,), daemon=True)
                 self._workers[worker] = thread
                 thread.start()
+
+    def _make_room(self) -> None:
+        """Raise the limit to what was submitted: read in turn, a base that is larger than it would
+        find each entry dropped just before its turn comes."""
+        needed = sum(map(entry_bytes, self._sources.values()))
+        self._cache.limit_bytes = max(self._cache.limit_bytes, needed)
 
     def _feed(self, worker: DecompositionProcess) -> None:
         """One thread a worker: hand it a weight, wait for its key, take the next."""
@@ -175,7 +188,7 @@ class DecompositionService:
             found = read_cached(self._cache, key)
             if found is not None:
                 return found
-            logger.warning("the cache lost %s; is its limit below what this base needs?", path)
+            logger.warning("the cache lost %s (a full disk, or another run); it is computed", path)
         return read_or_decompose(self._cache, read_weight(self._sources[path]), path)
 
     def progress(self) -> DecompositionProgress:

@@ -29,6 +29,7 @@ class MadeWeight(NamedTuple):
     """A weight that is made anew whenever it is read, so that no copy of it stays."""
 
     make: Callable[[], Tensor]
+    shape: tuple[int, ...]
 
 
 WeightSource = Tensor | StoredWeight | MadeWeight
@@ -43,6 +44,14 @@ def read_weight(source: WeightSource) -> Tensor:
     with safe_open(source.file, framework="pt") as file:
         weight: Tensor = file.get_tensor(source.key)
     return weight
+
+
+def weight_shape(source: WeightSource) -> tuple[int, ...]:
+    """Its shape, without reading it."""
+    if isinstance(source, StoredWeight):
+        with safe_open(source.file, framework="pt") as file:
+            return tuple(file.get_slice(source.key).get_shape())
+    return tuple(source.shape)
 
 
 def pack_weight(source: WeightSource) -> tuple[str, str] | bytes:

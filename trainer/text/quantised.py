@@ -29,8 +29,8 @@ def weights_below(adapter: Adapter) -> Mapping[str, WeightSource] | None:
 def _made(linear: nn.Linear) -> MadeWeight:
     """Made and dropped once here: the first making of 8 bits, or their first forward, moves their
     scales, so that it must not happen in a worker's thread beside the forward."""
-    dequantize_module_weight(linear)
-    return MadeWeight(partial(_dequantised, linear))
+    shape = tuple(dequantize_module_weight(linear).shape)
+    return MadeWeight(partial(_dequantised, linear), shape)
 
 
 def _dequantised(linear: nn.Linear) -> Tensor:

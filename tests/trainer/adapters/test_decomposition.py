@@ -20,7 +20,7 @@ from torch import Tensor
 
 from trainer.adapters import decomposition
 from trainer.adapters.decomposition import Decomposition, DecompositionService, decompose
-from trainer.adapters.weights import StoredWeight
+from trainer.adapters.weights import MadeWeight, StoredWeight
 from trainer.errors import NonFiniteError
 
 Started = Callable[[], list[psutil.Process]]
@@ -78,6 +78,24 @@ def test_a_second_run_on_the_same_base_decomposes_nothing(
         service.submit({"renamed": weight(0), "b": weight(1)})
         assert_same(service.result("renamed"), first[0])
         assert_same(service.result("b"), first[1])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_base_larger_than_the_limit_is_decomposed_once_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    save_file({"x.weight": weight(3)}, tmp_path / "base.safetensors")
+    stored = StoredWeight(tmp_path / "base.safetensors", "x.weight")
+    made = MadeWeight(lambda: weight(4), (24, 32))
+    weights = {**{f"{seed}": weight(seed) for seed in range(3)}, "stored": stored, "made": made}
+    with DecompositionService(tmp_path / "cache", workers, limit_bytes=1) as service:
+        service.submit(weights)
+        first = {path: service.result(path) for path in weights}
+    monkeypatch.setattr(decomposition, "decompose", never)
+    with DecompositionService(tmp_path / "cache", workers=0, limit_bytes=1) as service:
+        service.submit(weights)
+        for path, result in first.items():
+            assert_same(service.result(path), result)
 
 
 def test_a_corrupt_cache_entry_is_computed_again(

@@ -145,8 +145,6 @@ def fit(
         grad_norm = _update(trained, done, config.max_grad_norm)
         launch = schedule.after_step(done, trained.optimizer) or launch_at_start
         launch_at_start = None
-        if launch is not None:
-            peers.copy_from_first(trained.adapter.tensors().values())
         seconds = time.perf_counter() - began
         hooks.on_step(StepReport(done, config.total_steps, loss, grad_norm, rate, seconds, launch))
         if peers.any(hooks.finish()):

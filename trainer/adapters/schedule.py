@@ -10,7 +10,7 @@ Knows adapters, weights and optimizers; nothing of data or losses.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -98,18 +98,29 @@ class LaunchSchedule:
         if ahead and self.adapter.config.chosen:
             self._decompositions.submit({p: self._sources[p] for p in self.adapter.layers})
 
-    def after_step(self, step: int, optimizer: Optimizer) -> LaunchReport | None:
-        """Launch if the pre-launch phase is `step` steps long; asked again, do nothing.
+    def waiting(self) -> bool:
+        """Whether the weights are still being decomposed."""
+        progress = self._decompositions.progress()
+        return progress.done < progress.total
 
-        Raises ResumeError where that step has passed without a launch, and whatever the choice of
-        directions raises; the adapter is then as it was.
+    def due(self, step: int) -> bool:
+        """Whether the pre-launch phase is `step` steps long and over; launched already, it is not.
+
+        Raises ResumeError where that step has passed without a launch.
         """
         due = self.prelaunch_steps
         if due is None or step < due or self.adapter.phase == "dash":
-            return None
+            return False
         if step > due:
             raise ResumeError(f"step {step}: launch was due at step {due} and has not happened.")
-        return self._launch(step, optimizer)
+        return True
+
+    def after_step(self, step: int, optimizer: Optimizer) -> LaunchReport | None:
+        """Launch if it is due; asked again, do nothing.
+
+        Raises whatever the choice of directions raises; the adapter is then as it was.
+        """
+        return self._launch(step, optimizer) if self.due(step) else None
 
     def lr_factor(self, step: int) -> float:
         """Factor on the rate of A and B for the update that follows `step` optimizer steps."""
@@ -124,10 +135,8 @@ class LaunchSchedule:
         choices, waited = self._choose()
         launched = {path: chosen for path, chosen in choices.items() if chosen is not None}
         for path, chosen in launched.items():
-            branch = self.adapter.layers[path]
-            launch_branch(path, branch, self.adapter.config, chosen)
-            _drop_stale_state(optimizer, branch, restarted=self.adapter.config.restarts)
-        self.adapter.phase, self.adapter.launch_step = "dash", step
+            launch_branch(path, self.adapter.layers[path], self.adapter.config, chosen)
+        self.enter_dash(step, optimizer, launched)
         return LaunchReport(
             step=step,
             layers={path: _summary(chosen) for path, chosen in launched.items()},
@@ -136,6 +145,13 @@ class LaunchSchedule:
             seconds=time.perf_counter() - start,
             probe_difference=self._difference(before),
         )
+
+    def enter_dash(self, step: int, optimizer: Optimizer, launched: Iterable[str]) -> None:
+        """What follows once the layers of these paths hold their launched tensors."""
+        for path in launched:
+            branch = self.adapter.layers[path]
+            _drop_stale_state(optimizer, branch, restarted=self.adapter.config.restarts)
+        self.adapter.phase, self.adapter.launch_step = "dash", step
 
     def _choose(self) -> tuple[dict[str, ChosenDirections | None], float]:
         """Directions by path, None for a layer that stays plain; and the seconds waited."""

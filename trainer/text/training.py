@@ -31,6 +31,7 @@ from trainer.text.batches import Batches, Example, collate
 from trainer.text.load import TextModel
 from trainer.text.publish import publish
 from trainer.text.quantised import weights_below
+from trainer.text.shared_launch import SharedLaunch
 from trainer.text.task import Objective, TextTask
 from trainer.text.validation import Validation
 from trainer.text_config import TextConfig
@@ -195,8 +196,9 @@ def _schedule(prepared: _Prepared, decompositions: DecompositionService) -> Sche
         sources=weights_below(method),
         probe=lambda: _predict(text, first),
     )
-    schedule.prepare()
-    return schedule
+    launch = SharedLaunch(schedule, prepared.peers)
+    launch.prepare()
+    return launch
 
 
 @torch.no_grad()

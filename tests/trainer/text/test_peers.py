@@ -58,3 +58,59 @@ def test_two_processes_train_what_one_trains(llm_config: LLMConfig, tmp_path: Pa
     one, two = load_file(alone.native), load_file(run.native)
     for key, tensor in one.items():
         assert torch.allclose(tensor.float(), two[key].float(), atol=1e-4), key
+
+
+# A step, then the launch; `b` has learned nothing in the first process, and something in the other.
+LAUNCH = """
+import json, sys
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from trainer.adapters.attach import attach
+from trainer.adapters.config import AdapterConfig
+from trainer.adapters.decomposition import DecompositionService
+from trainer.adapters.schedule import LaunchSchedule
+from trainer.peers import join
+from trainer.text.shared_launch import SharedLaunch
+
+peers = join(torch.device("cpu"))
+torch.manual_seed(0)
+model = nn.ModuleDict({"a": nn.Linear(6, 5), "b": nn.Linear(5, 4)})
+adapter = attach(
+    model, AdapterConfig(rank=2, num_directions=2, prelaunch_steps=1, target_modules=("a", "b"))
+)
+optimizer = torch.optim.AdamW(adapter.trainable_parameters())
+folder = Path(sys.argv[1]) / str(peers.rank)
+folder.mkdir()
+with DecompositionService(folder / "cache", workers=1) as service:
+    launch = SharedLaunch(LaunchSchedule(adapter, 5, service), peers)
+    launch.prepare()
+    sum(p.sum() * (1 + peers.rank) for p in adapter.trainable_parameters()).backward()
+    optimizer.step()
+    torch.manual_seed(peers.rank)
+    adapter.layers["a"].lora_B.data.normal_()
+    adapter.layers["b"].lora_B.data.fill_(peers.rank)
+    report = launch.after_step(1, optimizer)
+told = {
+    "decomposed": len(list((folder / "cache").glob("*"))), "reported": report is not None,
+    "plain": report and report.plain, "phase": adapter.phase, "step": adapter.launch_step,
+    "moments": [n for n, p in model.named_parameters() if p in optimizer.state],
+}
+(folder / "told.json").write_text(json.dumps(told))
+save_file({key: tensor.detach() for key, tensor in adapter.tensors().items()}, folder / "adapter")
+"""
+
+
+def test_the_first_alone_decomposes_and_the_others_launch_as_it_does(tmp_path: Path) -> None:
+    script = tmp_path / "launch.py"
+    script.write_text(LAUNCH)
+    run_two(str(script), str(tmp_path))
+    one, two = (json.loads((tmp_path / rank / "told.json").read_text()) for rank in "01")
+    assert (one["decomposed"], one["reported"], one["plain"]) == (2, True, ["b"])
+    assert (two["decomposed"], two["reported"]) == (0, False)
+    assert one["phase"] == two["phase"] == "dash" and one["step"] == two["step"] == 1
+    assert one["moments"] == two["moments"] != []
+    mine, theirs = (load_file(tmp_path / rank / "adapter") for rank in "01")
+    assert mine["a.direction_sigma"].all() and not mine["b.direction_sigma"].any()
+    assert all(torch.equal(tensor, theirs[key]) for key, tensor in mine.items())

@@ -110,12 +110,14 @@ def build_form(desk: Desk, tab: gr.Tab) -> TextForm:
     """Lay the form out; texts decide which models and recipes there are to choose from."""
     form = TextForm(desk.studio)
 
-    def follow_data(data: str, base: str | None) -> list[Any]:
+    def follow_data(data: str, base: str | None, preset: str) -> list[Any]:
+        """A preset that was chosen stays as long as the recipe has it and the base is the same."""
         recipe = desk.studio.texts.set(data).recipe
         bases = form.base_choices(recipe)
         current = base if base in [value for _, value in bases] else SMALL[recipe]
-        preset = preset_for(recipe, current)
-        return [refreshed(bases, current), gr.Dropdown(preset_choices(recipe), value=preset)]
+        stays = current == base and preset in PRESETS[recipe]
+        chosen = preset if stays else preset_for(recipe, current)
+        return [refreshed(bases, current), gr.Dropdown(preset_choices(recipe), value=chosen)]
 
     def follow_base(data: str, base: str) -> str:
         return preset_for(desk.studio.texts.set(data).recipe, base)
@@ -126,12 +128,13 @@ def build_form(desk: Desk, tab: gr.Tab) -> TextForm:
         except UserError:  # texts of the other recipe were chosen: the preset follows in a moment
             return [gr.skip() for _ in form.fields]
 
-    def show(data: str | None, base: str | None) -> list[Any]:
+    def show(data: str | None, base: str | None, preset: str) -> list[Any]:
         choices = form.data_choices()
-        return [refreshed(choices, data), *follow_data(kept(choices, data), base)]
+        return [refreshed(choices, data), *follow_data(kept(choices, data), base, preset)]
 
-    desk.on_show(tab, show, [form.data, form.base], [form.data, form.base, form.preset])
-    form.data.change(follow_data, [form.data, form.base], [form.base, form.preset], **QUIET)
+    decided = [form.data, form.base, form.preset]
+    desk.on_show(tab, show, decided, decided)
+    form.data.change(follow_data, decided, decided[1:], **QUIET)
     form.base.input(follow_base, [form.data, form.base], form.preset, **QUIET)
     gr.on([form.data.change, form.preset.change], follow_preset, [form.data, form.preset],
           form.fields, **QUIET)  # fmt: skip

@@ -26,6 +26,7 @@ from trainer.files import write_json
 from trainer.text_config import GlueConfig, LLMConfig
 from trainer.text_run import TextRun
 
+LARGE = "microsoft/deberta-v3-large"
 ROWS = "sentence\tlabel\nGood.\t1\nBad.\t0\n"
 
 
@@ -99,6 +100,23 @@ def test_no_texts_chosen_is_said(form: TextForm) -> None:
 )
 def test_a_base_has_its_own_recipe_of_the_paper(recipe: Any, base: str, preset: str) -> None:
     assert preset_for(recipe, base) == preset
+
+
+@pytest.mark.parametrize(
+    ("data", "base", "preset", "kept"),
+    [
+        ("glue-demo", "minilm", "deberta-v3-base-r8", ["minilm", "deberta-v3-base-r8"]),
+        ("hub-rte", LARGE, "deberta-v3-large-r8", [LARGE, "deberta-v3-large-r8"]),
+        ("hub-rte", LARGE, "demo", [LARGE, "demo"]),
+        ("glue-demo", "bases/deleted", "deberta-v3-large-r8", ["minilm", "demo"]),
+        ("commonsense-demo", LARGE, "deberta-v3-large-r8", ["smollm2", "demo"]),
+    ],
+)
+def test_a_recipe_that_was_chosen_stays_while_its_base_does(
+    page: Any, data: str, base: str, preset: str, kept: list[str]
+) -> None:
+    [follow] = [event.fn for event in page.blocks.fns.values() if event.name == "follow_data"]
+    assert [choice.value for choice in follow(data, base, preset)] == kept
 
 
 def test_a_model_says_what_it_takes_and_whether_it_is_here(form: TextForm, bert: Path) -> None:

@@ -208,20 +208,33 @@ class Texts:
         self._comparisons.get(comparison_id)
 
     def comparison(self, comparison_id: str) -> dict[str, Any]:
-        """The table as far as it goes; "failed": what became of cells that ended badly."""
+        """The table as far as it goes; of its open cells, "failed": what became of those that ended
+        badly, and "unqueued": those that no job will make."""
         table = self._comparisons.table(comparison_id)
-        jobs = self._queue.jobs(group=comparison_id, limit=MOST_JOBS)
-        done = {(row["method"], cell["seed"])
-                for row in table["methods"] for cell in row.get("cells", ())}  # fmt: skip
-        # The newest job of a cell speaks for it.
-        cells = {(job.request["method"], job.request["seed"]): job
-                 for job in sorted(jobs, key=lambda job: job.created_at)}  # fmt: skip
+        jobs = self._cell_jobs(comparison_id)
+        still_open = [(row["method"], seed) for row in table["methods"] for seed in row["open"]]
         failed = [
             {"method": method, "seed": seed, "state": str(job.state), "message": job.message}
-            for (method, seed), job in cells.items()
-            if job.state.retriable and (method, seed) not in done
+            for method, seed in still_open
+            if (job := jobs.get((method, seed))) and job.state.retriable
         ]
-        return {**table, "failed": failed}
+        unqueued = [
+            {"method": method, "seed": seed}
+            for method, seed in still_open
+            if (job := jobs.get((method, seed))) is None or job.state is JobState.SUCCEEDED
+        ]
+        return {**table, "failed": failed, "unqueued": unqueued}
+
+    def _cell_jobs(self, comparison_id: str) -> dict[tuple[str, int], Job]:
+        """By method and seed, the newest job of a cell: it speaks for it."""
+        jobs = self._queue.jobs(group=comparison_id, limit=MOST_JOBS)
+        oldest_first = sorted(jobs, key=lambda job: job.created_at)
+        return {(job.request["method"], job.request["seed"]): job for job in oldest_first}
+
+    def queue_cells(self, comparison_id: str) -> list[Job]:
+        """Jobs for the open cells that no job will make, such as where theirs were deleted."""
+        cells = sorted(self.comparison(comparison_id)["unqueued"], key=lambda cell: cell["seed"])
+        return [self.cell(TextCellRequest(comparison_id, **cell)) for cell in cells]
 
     def comparison_csv(self, comparison_id: str) -> str:
         """The table as a file for other programs, a line a method."""

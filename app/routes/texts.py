@@ -60,12 +60,20 @@ class FailedCell(BaseModel):
     message: str
 
 
+class MissingCell(BaseModel):
+    method: str
+    seed: int
+
+
 class MethodsOnTexts(BaseModel):
     """A table as far as its cells are there."""
 
     asked: TextMethodsRequest
     methods: list[ComparedMethod]
     failed: list[FailedCell]
+    """Of the open cells, those whose job ended badly; it can be tried again."""
+    unqueued: list[MissingCell]
+    """Of the open cells, those that no job will make until it is asked for one."""
     answers: dict[str, list[str]]
     """By the run of a cell, the scorings whose answers can be fetched: `own`, of a part of the
     items `first-500`, and with `generation` at its end what was read out of what was written."""
@@ -205,6 +213,12 @@ def list_text_comparisons(studio: StudioNeeded) -> list[ComparisonName]:
 def text_comparison(studio: StudioNeeded, comparison_id: str) -> MethodsOnTexts:
     """A row a method: rate, scores, parameters, time and memory of each seed's cell."""
     return MethodsOnTexts.model_validate(studio.texts.comparison(comparison_id))
+
+
+@router.post("/text-comparisons/{comparison_id}/jobs", status_code=201)
+def queue_missing_cells(studio: StudioNeeded, comparison_id: str) -> list[Job]:
+    """A job for each cell that is `unqueued`, such as where its job was deleted."""
+    return studio.texts.queue_cells(comparison_id)
 
 
 @router.get("/text-comparisons/{comparison_id}/table.csv", response_class=PlainTextResponse)

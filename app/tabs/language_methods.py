@@ -11,7 +11,7 @@ from gradio.events import Dependency
 from app.jobs.records import JobKind
 from app.studio import Studio
 from app.tabs.choices import Choices, kept, refreshed
-from app.tabs.desk import QUIET, Desk, asking, panel, showing, two_columns, when
+from app.tabs.desk import QUIET, Desk, asking, panel, said, showing, two_columns, when
 from app.tabs.estimates import wire_estimate
 from app.tabs.language_form import TextForm
 from app.tabs.language_table import comparison_page, methods_to_compare
@@ -59,7 +59,10 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm, changed: Dependency) 
         page = comparison_page(studio, current)
         return gr.skip() if page == mark else [page, page]
 
-    def remove(current: str | None) -> list[Any]:
+    def press(current: str | None, event: gr.EventData) -> list[Any]:
+        if said(event).get("do") == "queue":
+            studio.texts.queue_cells(current or "")
+            return show(current)
         studio.texts.delete_comparison(current or "")
         return show(None)
 
@@ -70,7 +73,7 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm, changed: Dependency) 
     wire_estimate(fields, take_time, estimate, say("language.no_methods"), form.components, changed)
     outputs = [chosen, shown, seen]
     when(start.click, compare, [*fields, *form.components], [*desk.place, *outputs], problem)
-    when(shown.click, remove, [chosen], outputs, shown_problem)
+    when(shown.click, press, [chosen], outputs, shown_problem)
     chosen.input(look, [chosen, seen], outputs[1:], **QUIET)
     timer.tick(look, [chosen, seen], outputs[1:], **QUIET)
     desk.on_show(tab, show, chosen, outputs)

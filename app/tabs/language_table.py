@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 from typing import Any
 from urllib.parse import quote
@@ -25,16 +25,33 @@ def comparison_page(studio: Studio, comparison_id: str | None) -> Markup:
         return empty(say("methods.empty"), say("methods.empty_next"))
     found = studio.texts.comparison(comparison_id)
     done = [row for row in found["methods"] if row.get("cells")]
-    failed = {(cell["method"], cell["seed"]) for cell in found["failed"]}
-    waiting = [f"{_method(row['method'])} {seed}"
-               for row in found["methods"] for seed in row["open"]
-               if (row["method"], seed) not in failed]  # fmt: skip
-    notes = [note(say("language.cell_failed", **cell), "warning") for cell in found["failed"]]
-    if waiting:
-        notes.append(note(say("language.cells_open", cells=", ".join(waiting))))
+    queue = [button(say("language.queue_cells"), "queue")] if found["unqueued"] else []
     delete = button(say("language.delete_comparison"), "delete", kind="danger quiet",
                     confirm=say("language.comparison_confirm"))  # fmt: skip
-    return join([_table(done), _files(comparison_id, found, done), *notes, _acts(delete)])
+    acts = _acts(*queue, delete)
+    return join([_table(done), _files(comparison_id, found, done), *_notes(found), acts])
+
+
+def _notes(found: dict[str, Any]) -> Iterator[Markup]:
+    """Of every cell that is not in the table, why."""
+    for row in found["methods"]:
+        for seed, why in row.get("diverged", {}).items():
+            words = say("language.cell_diverged", method=_method(row["method"]), seed=seed, why=why)
+            yield note(words, "warning")
+    for cell in found["failed"]:
+        yield note(say("language.cell_failed", **cell), "warning")
+    missing = [_cell(cell["method"], cell["seed"]) for cell in found["unqueued"]]
+    told = {*missing, *(_cell(cell["method"], cell["seed"]) for cell in found["failed"])}
+    still_open = (_cell(row["method"], seed) for row in found["methods"] for seed in row["open"])
+    waiting = [cell for cell in still_open if cell not in told]
+    if waiting:
+        yield note(say("language.cells_open", cells=", ".join(waiting)))
+    if missing:
+        yield note(say("language.cells_unqueued", cells=", ".join(missing)), "warning")
+
+
+def _cell(method: str, seed: int) -> str:
+    return f"{_method(method)} {seed}"
 
 
 def _table(done: list[dict[str, Any]]) -> Markup | None:

@@ -155,6 +155,12 @@ def test_a_comparison_is_a_group_of_cells_with_a_table(client: TestClient) -> No
     changed = {"changes": {"seed": 7}}
     other = client.post(f"/api/jobs/{jobs[0]['id']}/duplicate", json=changed)
     assert other.status_code == 422 and "has no cell lora with seed 7" in other.json()["error"]
+    client.delete(f"/api/jobs/{jobs[3]['id']}")
+    missing = client.get(f"/api/text-comparisons/{group}").json()["unqueued"]
+    assert missing == [{"method": "ssl", "seed": 1}]
+    [again] = client.post(f"/api/text-comparisons/{group}/jobs").json()
+    assert (again["request"], again["group"]) == (jobs[3]["request"], group)
+    client.post(f"/api/jobs/{again['id']}/cancel", json={})
     assert client.delete(f"/api/text-comparisons/{group}").status_code == 204
     assert client.get(f"/api/text-comparisons/{group}").status_code == 404
 

@@ -195,6 +195,41 @@ def test_a_table_names_what_is_to_come_and_what_failed(studio: Studio) -> None:
     assert "lora, seed 0: cancelled" in page and "Still to come: LoRA 1, LoRA-Dash" in page
 
 
+def of_comparisons(page: Any, name: str) -> Any:
+    """A handler of the part that compares methods, by its name in the code."""
+    [found] = [event.fn for event in page.blocks.fns.values() if event.name == name
+               and "text-comparison" in [part.elem_id for part in event.inputs]]  # fmt: skip
+    return found
+
+
+def test_a_cell_that_no_job_will_make_is_told_apart_and_queued_by_a_button(
+    studio: Studio, page: Any
+) -> None:
+    asked = TextMethodsRequest("glue-demo", ("lora", "lora-tsd"), (0, 1), steps=10)
+    first, *_ = studio.texts.compare_methods(asked)
+    assert 'data-do="queue"' not in comparison_page(studio, first.group)
+    studio.cancel(first.id)
+    studio.delete_job(first.id)
+    shown = comparison_page(studio, first.group)
+    assert "No job will make these: LoRA 0<" in shown and "Still to come: LoRA 1," in shown
+    assert 'data-do="queue"' in shown
+    for _ in range(2):  # the second finds nothing to do
+        of_comparisons(page, "press")(first.group, gr.EventData(None, {"do": "queue"}))
+        assert "Still to come: LoRA 0, LoRA 1" in comparison_page(studio, first.group)
+        assert len([job for job in studio.jobs() if job.request == first.request]) == 1
+
+
+def test_a_seed_that_diverged_is_told_whatever_became_of_its_job(
+    studio: Studio, filled_comparison: str
+) -> None:
+    cells = studio.workspace.comparison(filled_comparison) / "cells"
+    why = "the loss is nan at step 2"
+    write_json(cells / "lora-dash-bottom-1" / "cell.json", {"diverged": why})
+    page = comparison_page(studio, filled_comparison)
+    assert f"LoRA-Dash, bottom, seed 1 diverged, and is not in the mean: {why}" in page
+    assert "Still to come" not in page and "No job" not in page
+
+
 def test_a_table_can_be_taken_away_with_what_every_cell_answered(
     studio: Studio, filled_comparison: str
 ) -> None:
@@ -204,7 +239,8 @@ def test_a_table_can_be_taken_away_with_what_every_cell_answered(
     assert f'href="{place}" download="methods-{filled_comparison}.json"' in page
     for run in ("lora-0", "lora-1", "lora-dash-bottom-0"):
         assert f'href="{place}/cells/{run}/scores/own/predictions.jsonl"' in page
-    assert "Still to come: LoRA-Dash, bottom 1" in page and "lora-dash-bottom-1" not in page
+    assert "No job will make these: LoRA-Dash, bottom 1<" in page
+    assert "lora-dash-bottom-1" not in page
 
 
 def test_a_table_without_cells_has_nothing_to_take_away(studio: Studio) -> None:

@@ -11,7 +11,7 @@ from gradio.events import Dependency
 from app.jobs.records import JobKind
 from app.studio import Studio
 from app.tabs.choices import Choices, kept, refreshed
-from app.tabs.desk import QUIET, Desk, asking, panel, said, showing, two_columns, when
+from app.tabs.desk import QUIET, Desk, asking, or_why, panel, said, showing, two_columns, when
 from app.tabs.estimates import wire_estimate
 from app.tabs.language_form import TextForm
 from app.tabs.language_table import comparison_page, methods_to_compare
@@ -52,12 +52,15 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm, changed: Dependency) 
 
     def show(current: str | None) -> list[Any]:
         choices = comparison_choices(studio)
-        page = comparison_page(studio, kept(choices, current))
+        page = or_why(comparison_page, studio, kept(choices, current))
         return [refreshed(choices, current), page, page]
 
     def look(current: str | None, mark: str) -> list[Any] | Any:
-        page = comparison_page(studio, current)
-        return gr.skip() if page == mark else [page, page]
+        page = or_why(comparison_page, studio, current)
+        if page == mark:
+            return gr.skip()
+        is_there = kept(comparison_choices(studio), current) == current
+        return [gr.skip(), page, page] if is_there else show(None)
 
     def press(current: str | None, event: gr.EventData) -> list[Any]:
         if said(event).get("do") == "queue":
@@ -74,8 +77,8 @@ def build_methods(desk: Desk, tab: gr.Tab, form: TextForm, changed: Dependency) 
     outputs = [chosen, shown, seen]
     when(start.click, compare, [*fields, *form.components], [*desk.place, *outputs], problem)
     when(shown.click, press, [chosen], outputs, shown_problem)
-    chosen.input(look, [chosen, seen], outputs[1:], **QUIET)
-    timer.tick(look, [chosen, seen], outputs[1:], **QUIET)
+    chosen.input(look, [chosen, seen], outputs, **QUIET)
+    timer.tick(look, [chosen, seen], outputs, **QUIET)
     desk.on_show(tab, show, chosen, outputs)
 
 

@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +199,8 @@ def test_a_table_names_what_is_to_come_and_what_failed(studio: Studio) -> None:
 
 def of_comparisons(page: Any, name: str) -> Any:
     """A handler of the part that compares methods, by its name in the code."""
-    [found] = [event.fn for event in page.blocks.fns.values() if event.name == name
-               and "text-comparison" in [part.elem_id for part in event.inputs]]  # fmt: skip
+    found, *_ = [event.fn for event in page.blocks.fns.values() if event.name == name
+                 and "text-comparison" in [part.elem_id for part in event.inputs]]  # fmt: skip
     return found
 
 
@@ -217,6 +219,33 @@ def test_a_cell_that_no_job_will_make_is_told_apart_and_queued_by_a_button(
         of_comparisons(page, "press")(first.group, gr.EventData(None, {"do": "queue"}))
         assert "Still to come: LoRA 0, LoRA 1" in comparison_page(studio, first.group)
         assert len([job for job in studio.jobs() if job.request == first.request]) == 1
+
+
+def test_a_table_that_was_deleted_elsewhere_gives_way_to_one_that_is_left(
+    studio: Studio, page: Any, filled_comparison: str
+) -> None:
+    asked = TextMethodsRequest("glue-demo", ("lora",), (0,), steps=10)
+    left, gone = studio.texts.compare_methods(asked)[0].group, filled_comparison
+    look = of_comparisons(page, "look")
+    _, shown, _ = look(gone, "")
+    studio.texts.delete_comparison(gone)
+    chosen, shown, seen = look(gone, shown)
+    assert chosen.value == left and shown == seen == comparison_page(studio, left)
+    studio.cancel(studio.jobs()[0].id)
+    studio.texts.delete_comparison(left)
+    chosen, shown, _ = look(left, shown)
+    assert chosen.value is None and "No comparison yet" in shown
+
+
+def test_a_table_says_once_that_the_database_is_away(
+    studio: Studio, page: Any, filled_comparison: str
+) -> None:
+    look = of_comparisons(page, "look")
+    with closing(sqlite3.connect(str(studio.queue.url.database))) as database:
+        database.execute("ALTER TABLE jobs RENAME TO away")
+    _, shown, seen = look(filled_comparison, "")
+    assert "database does not answer" in shown
+    assert look(filled_comparison, seen) == gr.skip()
 
 
 def test_a_seed_that_diverged_is_told_whatever_became_of_its_job(

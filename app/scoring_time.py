@@ -1,6 +1,7 @@
 """How long it takes to draw and score what was trained, as a training does at its end. No torch.
 
-From finished runs that were scored in one go where there are some, else from a short table.
+From finished runs where they tell: those on texts by their scores.json, those on photos where they
+were scored in one go. Else, of photos, from a short table.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from app.runs import read_json
 from app.views import Estimate
 from app.workspace import Workspace
 from trainer.config import EMBEDDED_BASE, DreamBoothConfig
-from trainer.run import Run, RunFolder
+from trainer.run import Run
 from trainer.text_run import TextRun
 
 PROMPTS = 25
@@ -36,6 +37,10 @@ class ScoringTime:
     low: float
     high: float
     basis: str
+
+    def times(self, many: float) -> ScoringTime:
+        """Of so many like it."""
+        return ScoringTime(many * self.seconds, many * self.low, many * self.high, self.basis)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def scoring_time(config: DreamBoothConfig, workspace: Workspace) -> ScoringTime:
 def text_scoring_time(
     workspace: Workspace, is_like: Callable[[TextRun], bool]
 ) -> ScoringTime | None:
-    """Of a run on texts; None where no run like it was scored when it was trained."""
+    """Of a run on texts by its own set; None where no run like it was scored."""
     times = _known(workspace, TextRun, is_like, _seconds_of_texts)
     return _from_past(times) if times else None
 
@@ -94,7 +99,7 @@ def _known(
     is_like: Callable[[Folder], bool],
     seconds: Callable[[Folder], float | None],
 ) -> list[float]:
-    """What the newest runs like it say, of those that were scored when they were trained."""
+    """What the newest runs like it say, of those that were scored."""
     runs = finished_runs(workspace, opened, lambda run: run.scores.exists() and is_like(run))
     told = (seconds(run) for run in runs)
     return list(islice((value for value in told if value is not None), RECENT))
@@ -118,20 +123,14 @@ def _seconds_a_step(run: Run) -> float | None:
         ]
     except (KeyError, OSError):  # of an older version, or its pictures are gone
         return None
-    seconds = _after_training(run)
+    seconds = run.scores.stat().st_mtime - run.status_file.stat().st_mtime
     in_one_go = bool(drawn) and seconds <= 3 * (max(drawn) - min(drawn)) + LOADING
     return seconds / (len(drawn) * steps) if in_one_go else None
 
 
 def _seconds_of_texts(run: TextRun) -> float | None:
-    """None where it seems to have been scored some other day: nothing but its length tells."""
-    training = run.status_file.stat().st_mtime - run.config_file.stat().st_mtime
-    seconds = _after_training(run)
-    return seconds if seconds <= 5 * training + LOADING else None
-
-
-def _after_training(run: RunFolder) -> float:
-    return run.scores.stat().st_mtime - run.status_file.stat().st_mtime
+    """None of an older version, which did not say."""
+    return (read_json(run.scores) or {}).get("seconds")
 
 
 def _sampling_steps(config: DreamBoothConfig) -> int:

@@ -10,10 +10,12 @@ from app.gpus import runs_on_gpu
 from app.past_runs import estimate_from, past_runs
 from app.scoring_time import ScoringTime, text_scoring_time, with_scoring
 from app.text_bases import PACKAGED
+from app.text_requests import TextMethodsRequest
 from app.text_training import TextConfig
 from app.text_views import TextSetView
 from app.views import Estimate
 from app.workspace import Workspace
+from eval.comparison_config import LOW_RANK_RATES
 from trainer.errors import ConfigError
 from trainer.text_run import TextRun
 
@@ -44,8 +46,24 @@ def estimate_text(
     return with_scoring(training, scoring)
 
 
-def estimate_comparison(one: Estimate, trainings: int) -> Estimate:
-    """Of so many trainings like `one`, one after the other; a fleet shares them."""
+def estimate_comparison(
+    request: TextMethodsRequest, config: TextConfig, view: TextSetView, workspace: Workspace
+) -> Estimate:
+    """Of trainings like that of `config`, one after the other; a fleet shares them. Cells are
+    scored, trials of rates are not."""
+    trials = len(request.methods) * (len(request.rates) or len(LOW_RANK_RATES))
+    cells = len(request.methods) * len(request.seeds)
+    trained = _all_of(_of_training(config, view, workspace), trials + cells)
+    scoring = scoring_time_of(config, workspace)
+    if scoring is None:
+        return dataclasses.replace(trained, basis=f"{trained.basis}; scoring comes on top")
+    found = with_scoring(trained, scoring.times(cells * _share_scored(request, view)))
+    if view.recipe == "glue" or not request.generated_items:
+        return found
+    return dataclasses.replace(found, basis=f"{found.basis}; written answers come on top")
+
+
+def _all_of(one: Estimate, trainings: int) -> Estimate:
     return dataclasses.replace(
         one,
         seconds=one.seconds * trainings,
@@ -54,6 +72,14 @@ def estimate_comparison(one: Estimate, trainings: int) -> Estimate:
         steps=one.steps * trainings,
         basis=f"{trainings} trainings, the trials of rates among them, by one worker; {one.basis}",
     )
+
+
+def _share_scored(request: TextMethodsRequest, view: TextSetView) -> float:
+    """How much of a run's scoring a cell has: of instructions, no base and perhaps fewer items."""
+    if view.recipe == "glue":
+        return 1
+    items = view.test or 1
+    return 0.5 * min(request.test_items or items, items) / items
 
 
 def scoring_time_of(config: TextConfig, workspace: Workspace) -> ScoringTime | None:

@@ -33,7 +33,6 @@ from app.text_views import TextBase, TextSetView
 from app.training import merged
 from app.views import Estimate, Upload
 from app.workspace import Workspace
-from eval.comparison_config import LOW_RANK_RATES
 from trainer.errors import ArtifactError, ConfigError, DataError
 from trainer.run import new_run_folder
 
@@ -181,10 +180,8 @@ class Texts:
         """Each training is taken for one of LoRA-TSD on the same texts."""
         optim = {"optim": {"steps": request.steps, "batch_size": request.batch_size}}
         settings = merged(request.settings, {**optim, "examples": request.examples})
-        one = self.estimate(TextTrainRequest(request.data, base=request.base, settings=settings))
-        trials = len(request.rates) or len(LOW_RANK_RATES)
-        trainings = len(request.methods) * (len(request.seeds) + trials)
-        return estimate_comparison(one, trainings)
+        one = self.config_of(TextTrainRequest(request.data, base=request.base, settings=settings))
+        return estimate_comparison(request, one, self._sets.get(request.data), self._workspace)
 
     def cell(self, request: TextCellRequest, *, rerun_of: str | None = None) -> Job:
         found = self._comparisons.get(request.comparison)

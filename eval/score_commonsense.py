@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def score_commonsense(
     Every set is read and checked before the model is loaded.
     """
     config.validate()
-    watch = watch or ScoreWatch()
+    watch, began = watch or ScoreWatch(), time.monotonic()
     run = TextRun(config.run)
     trained = run.llm_config()
     style = trained.style
@@ -100,7 +101,7 @@ def score_commonsense(
     base = _answer(config, load_base(trained), sets, style, watch) if config.base else None
     watch.before_publish()
     scores = {
-        **heading(run, trained, str(config.data or trained.items)),
+        **heading(run, trained, str(config.data or trained.items), began),
         "by": config.by,
         "style": style,
         "decoding": _decoding(config),

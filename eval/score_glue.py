@@ -8,6 +8,7 @@ gluebenchmark.com takes.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict
     """
     if config.batch_size < 1:
         raise ConfigError(f"--batch-size is {config.batch_size}; it must be at least 1.")
-    watch = watch or ScoreWatch()
+    watch, began = watch or ScoreWatch(), time.monotonic()
     run = TextRun(config.run)
     trained = run.glue_config()
     task = task_named(trained.task)
@@ -78,7 +79,7 @@ def score_glue(config: ScoreGlueConfig, watch: ScoreWatch | None = None) -> dict
     to_submit = config.own_test_set or not scored
     submitted = _submit(run, task, config.file, predicted) if to_submit else None
     scores = {
-        **heading(run, trained, str(config.file or trained.data or config.split)),
+        **heading(run, trained, str(config.file or trained.data or config.split), began),
         "task": task.name,
         "n": len(rows),
         "scores": {name: asdict(score) for name, score in scored.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,12 +77,16 @@ def _name(file: Path) -> str:
     return f"{file.resolve().parent.name}-{file.stem}" if generic else file.stem
 
 
-def heading(run: TextRun, config: TextConfig, data: str) -> dict[str, Any]:
-    """What every scores.json of a run on text says above its scores."""
+def heading(run: TextRun, config: TextConfig, data: str, began: float) -> dict[str, Any]:
+    """What every scores.json of a run on text says above its scores.
+
+    `began`: when the scoring that is now at its end did, by the monotonic clock.
+    """
     return {
         "format": FORMAT,
         "run": run.path.resolve().name,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - began, 1),
         "base": config.base,
         "method": config.method,
         "seed": config.optim.seed,

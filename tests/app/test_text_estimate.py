@@ -19,6 +19,9 @@ from trainer.errors import ConfigError
 from trainer.files import write_json
 from trainer.text_run import TextRun
 
+CELL = {"optim": {"steps": 20, "batch_size": 32}}
+"""Of a cell that is asked for with 20 steps."""
+
 
 def asked(workspace: Workspace, data: str, **settings: object) -> TextConfig:
     return config_of(TextTrainRequest(data, settings=settings), workspace)
@@ -69,13 +72,13 @@ def test_scoring_is_in_it_once_a_run_like_it_was_scored(workspace: Workspace) ->
     assert "scoring comes on top" in estimated(workspace, config, score=True).basis
     finished(workspace, config, step=2.0, beside=7)
     run = TextRun(workspace.run("texts-1"))
-    write_json(run.scores, {})
+    write_json(run.scores, {"seconds": 20})
     ended = run.status_file.stat().st_mtime
-    os.utime(run.scores, (ended, ended + 20))
+    os.utime(run.scores, (ended, ended + 60))  # scored a minute later than it could have been
     found = estimated(workspace, config, score=True)
     assert round(found.seconds) == 30 * 2 + 7 + 20
     assert "scoring is about 20 s of it, from the last 1 that was scored" in found.basis
-    os.utime(run.scores, (ended, ended + 90_000))  # on another day
+    write_json(run.scores, {})  # of an older version
     assert "scoring comes on top" in estimated(workspace, config, score=True).basis
 
 
@@ -93,3 +96,29 @@ def test_a_comparison_counts_its_cells_and_the_trials_of_its_rates(studio: Studi
     assert found.steps == 2 * (2 + 2) * 20 and "8 trainings" in found.basis
     more = dataclasses.replace(asked, rates=(1e-4, 2e-4, 3e-4))
     assert studio.texts.estimate_methods(more).seconds == found.seconds / 8 * 10
+
+
+def test_a_comparison_scores_its_cells_alone_and_no_trial(studio: Studio) -> None:
+    asked = TextMethodsRequest(GLUE_DEMO, ("lora", "lora-tsd"), seeds=(0, 1), steps=20)
+    assert "scoring comes on top" in studio.texts.estimate_methods(asked).basis
+    config = config_of(TextTrainRequest(GLUE_DEMO, settings=CELL), studio.workspace)
+    finished(studio.workspace, config, step=2.0, beside=7)
+    write_json(TextRun(studio.workspace.run("texts-1")).scores, {"seconds": 20})
+    found = studio.texts.estimate_methods(asked)
+    assert round(found.seconds) == 8 * (20 * 2 + 7) + 4 * 20
+
+
+def test_a_cell_on_instructions_has_its_part_of_a_run_s_scoring(studio: Studio) -> None:
+    """Its items; nothing of the base, which a run's scoring has beside the adapter."""
+    config = config_of(TextTrainRequest(ITEMS_DEMO, settings=CELL), studio.workspace)
+    finished(studio.workspace, config, step=2.0, beside=7)
+    write_json(TextRun(studio.workspace.run("texts-1")).scores, {"seconds": 59 * 4})
+    asked = TextMethodsRequest(ITEMS_DEMO, ("lora",), seeds=(0,), steps=20)
+    trained = 3 * (20 * 2 + 7)
+    whole, part, written = (
+        studio.texts.estimate_methods(dataclasses.replace(asked, **items))
+        for items in ({}, {"test_items": 10}, {"generated_items": 5})
+    )
+    assert round(whole.seconds) == round(written.seconds) == trained + 59 * 2
+    assert round(part.seconds) == trained + 10 * 2
+    assert "written answers come on top" in written.basis and "written" not in whole.basis

@@ -54,6 +54,7 @@ def test_likelihood_scores_the_runs_own_test_items_and_says_so(run: TextRun) -> 
     assert json.loads(run.scores.read_text("utf-8")) == scores
     assert (scores["by"], scores["style"], scores["decoding"]) == ("likelihood", "texts", None)
     assert (scores["method"], scores["seed"]) == ("lora-tsd", 0)
+    assert scores["seconds"] > 0
     found = scores["sets"]["commonsense_demo"]
     assert found["n"] == len(rows) == 59
     assert found["accuracy"]["value"] == pytest.approx(share_right(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def test_the_dev_set_is_scored_and_the_score_is_that_of_the_predictions(run: Tex
     found = scores["scores"]["accuracy"]
     assert found["value"] == pytest.approx(np.mean(right)) and len(right) == 60
     assert found["low"] <= found["value"] <= found["high"]
+
+
+def test_the_scores_say_how_long_the_scoring_took(run: TextRun) -> None:
+    began = time.monotonic()
+    seconds = score_glue(ScoreGlueConfig(run.path))["seconds"]
+    assert 0 < seconds <= time.monotonic() - began + 0.05
 
 
 def test_it_is_the_trained_adapter_and_head_that_answer(run: TextRun) -> None:

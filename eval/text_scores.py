@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from trainer.text_config import TextConfig
 from trainer.text_run import TextRun
 
 FORMAT = 1
+_OF_OWN_SET = re.compile(r"own|generation|first-\d+(-generation)?")
+"""What scorings by the run's own set are called; `own`, which stands in no file's name, by the
+studio."""
+_GENERIC = ("train", "dev", "test", "dev_matched", "test_matched")
 _LIBRARIES = ("dashbooth", "torch", "transformers", "scipy")
 
 
@@ -72,9 +77,9 @@ class Answers:
 
 
 def _name(file: Path) -> str:
-    """A file's name, with its folder's where all sets call their files alike."""
-    generic = file.stem in ("train", "dev", "test", "dev_matched", "test_matched")
-    return f"{file.resolve().parent.name}-{file.stem}" if generic else file.stem
+    """A file's name, with its folder's where it would not tell it from others."""
+    alone = file.stem not in _GENERIC and not _OF_OWN_SET.fullmatch(file.stem)
+    return file.stem if alone else f"{file.resolve().parent.name}-{file.stem}"
 
 
 def heading(run: TextRun, config: TextConfig, data: str, began: float) -> dict[str, Any]:

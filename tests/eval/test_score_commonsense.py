@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 
 from eval.answers import extract, extract_text
-from eval.score_commonsense import ScoreCommonsenseConfig, main, score_commonsense
+from eval.score_commonsense import ScoreCommonsenseConfig, answers_of, main, score_commonsense
 from tests.text_bases import llm_recipe
 from trainer import llm
 from trainer.data.instruct import COMMONSENSE, DEMO_FILE, candidates_of, prompt_of, read_items
@@ -137,6 +137,14 @@ def test_a_folder_is_scored_set_by_set_and_each_set_counts_the_same(
         "openbookqa", "piqa",
     }  # fmt: skip
     assert "average" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["own", "generation", "first-5", "first-5-generation"])
+def test_a_set_called_like_a_scoring_by_the_run_s_own_takes_nobody_s_place(
+    tmp_path: Path, name: str
+) -> None:
+    asked = ScoreCommonsenseConfig(tmp_path / "run", tmp_path / "texts" / name)
+    assert answers_of(asked).scores.name == f"scores-texts-{name}.json"
 
 
 def test_the_average_stands_beside_the_bases_and_silence_beside_the_items(

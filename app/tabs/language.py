@@ -8,9 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.jobs.records import JobKind
-from app.tabs.choices import refreshed
 from app.tabs.command import build_command
-from app.tabs.desk import QUIET, Desk, asking, showing, two_columns, when
+from app.tabs.desk import Desk, asking, showing, two_columns, when
 from app.tabs.estimates import wire_estimate
 from app.tabs.language_form import TextForm, build_form
 from app.tabs.language_live import text_body
@@ -42,13 +41,12 @@ def build(desk: Desk, tab: gr.Tab) -> None:
             start = gr.Button(say("language.start"), variant="primary", size="lg")
             problem = gr.HTML(padding=False)
             build_command(form.components, command_line, changed)
-            made = build_sets(desk, tab)
+            build_sets(desk, tab, form)
         with showing():
             nothing = empty(say("language.empty"), say("language.empty_next"))
             done = watch_job(
                 desk, JobKind.TEXT_TRAIN, lambda job: text_body(desk.studio, job), nothing
             )
-    made.change(lambda new: refreshed(form.data_choices(), new), made, form.data, **QUIET)
     build_scores(desk, tab, done)
     build_methods(desk, tab, form, changed)
     _wire(desk, form, start, problem)

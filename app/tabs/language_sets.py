@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from app.studio import Studio
-from app.tabs.choices import Choices
+from app.tabs.choices import Choices, refreshed
 from app.tabs.desk import Desk, panel, said, when
-from app.tabs.language_form import task_label
+from app.tabs.language_form import TextForm, task_label
 from app.tabs.markup import Markup, button, el, empty
 from app.tabs.words import say
 from app.text_sets import INSTRUCTIONS
@@ -22,8 +22,8 @@ from trainer.data.glue import TASKS
 TYPES = [".tsv", ".json", ".jsonl", ".txt"]
 
 
-def build_sets(desk: Desk, tab: gr.Tab) -> gr.Textbox:
-    """A part of the form. Returns a hidden text: the id of the set that was made last."""
+def build_sets(desk: Desk, tab: gr.Tab, form: TextForm) -> None:
+    """A part of the form, whose texts to choose from follow what is kept and deleted here."""
     studio = desk.studio
     with gr.Accordion(say("language.own"), open=False, elem_id="own-texts"):
         gr.HTML(el("p", say("language.own_lead"), class_="aside"), padding=False)
@@ -40,22 +40,22 @@ def build_sets(desk: Desk, tab: gr.Tab) -> gr.Textbox:
         problem = gr.HTML(padding=False)
         shown = panel(elem_classes="sets")
         listed_problem = gr.HTML(padding=False)
-    made = gr.Textbox(visible="hidden")
 
     def create(called: str, kind: str, *files: str | None) -> list[Any]:
         with ExitStack() as stack:
             uploads = [_upload(file, stack) for file in files]
             view = studio.texts.create_set(called, kind, *uploads)
-        return [view.id, own_sets(studio), "", None, None]
+        offered = refreshed(form.data_choices(), view.id)
+        return [offered, own_sets(studio), "", None, None]
 
-    def press(event: gr.EventData) -> list[Any]:
+    def press(chosen: str | None, event: gr.EventData) -> list[Any]:
         studio.texts.delete_set(said(event).get("set", ""))
-        return ["", own_sets(studio)]
+        return [refreshed(form.data_choices(), chosen), own_sets(studio)]
 
-    when(keep.click, create, [name, task, train, test], [made, shown, name, train, test], problem)
-    when(shown.click, press, [], [made, shown], listed_problem)
+    lists = [form.data, shown]
+    when(keep.click, create, [name, task, train, test], [*lists, name, train, test], problem)
+    when(shown.click, press, [form.data], lists, listed_problem)
     desk.on_show(tab, lambda: own_sets(studio), None, shown)
-    return made
 
 
 def own_sets(studio: Studio) -> Markup:

@@ -138,6 +138,19 @@ def test_a_set_tells_what_is_in_it(studio: Studio) -> None:
     assert set_label(to_score) == "A · instructions, 9 rows to score"
 
 
+def test_a_set_that_was_deleted_is_offered_no_more_and_the_chosen_one_stays(
+    studio: Studio, page: Any
+) -> None:
+    for name in ("A", "B", "C"):
+        studio.texts.create_set(name, "sst2", Upload("x", ROWS.encode()))
+    [press] = [event.fn for event in page.blocks.fns.values() if event.name == "press"
+               and "texts" in [part.elem_id for part in event.outputs]]  # fmt: skip
+    for gone in ("a", "b"):
+        offered, *_ = press("c", gr.EventData(None, {"do": "delete", "set": gone}))
+        assert offered.value == "c"
+        assert gone not in [value for _, value in offered.choices]
+
+
 def test_scores_stand_with_n_and_interval_and_answers_as_text(studio: Studio) -> None:
     run = TextRun(studio.workspace.run("mine-1"))
     run.write_config(GlueConfig(task="demo"))

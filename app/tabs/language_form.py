@@ -122,11 +122,15 @@ def build_form(desk: Desk, tab: gr.Tab) -> TextForm:
     def follow_base(data: str, base: str) -> str:
         return preset_for(desk.studio.texts.set(data).recipe, base)
 
-    def follow_preset(data: str, preset: str) -> list[Any]:
+    def follow_preset(data: str, preset: str, filled: list[str]) -> list[Any]:
+        """Once for a choice: Gradio may tell of it again, seconds later, when values were typed."""
+        stay = [*(gr.skip() for _ in form.fields), filled]
+        if [data, preset] == filled:
+            return stay
         try:
-            return form.values_of(data, preset)
+            return [*form.values_of(data, preset), [data, preset]]
         except UserError:  # texts of the other recipe were chosen: the preset follows in a moment
-            return [gr.skip() for _ in form.fields]
+            return stay
 
     def show(data: str | None, base: str | None, preset: str) -> list[Any]:
         choices = form.data_choices()
@@ -136,8 +140,9 @@ def build_form(desk: Desk, tab: gr.Tab) -> TextForm:
     desk.on_show(tab, show, decided, decided)
     form.data.change(follow_data, decided, decided[1:], **QUIET)
     form.base.input(follow_base, [form.data, form.base], form.preset, **QUIET)
-    gr.on([form.data.change, form.preset.change], follow_preset, [form.data, form.preset],
-          form.fields, **QUIET)  # fmt: skip
+    filled = gr.State([])
+    gr.on([form.data.change, form.preset.change], follow_preset, [form.data, form.preset, filled],
+          [*form.fields, filled], **QUIET)  # fmt: skip
     return form
 
 

@@ -47,6 +47,20 @@ def test_own_texts_are_checked_trained_on_and_scored(
     answers = _saved(page, "Download all answers")
     assert len(answers) == 8 and {"label", "prediction"} <= set(json.loads(answers[0]))
 
+    person.choose("Recipe", "deberta-v3-base-r2")
+    expect(_steps(page)).to_have_value("")  # the paper counts epochs
+    _steps(page).fill("7")
+    shutil.copytree(bert, workspace.bases / "other")
+    person.open_tab("Train")
+    person.open_tab("Language")
+    page.get_by_label("Model", exact=True).locator("visible=true").click()
+    filled_again = page.get_by_role("option", name=f"other · your own, {size}", exact=True)
+    expect(filled_again).to_be_visible()
+    page.keyboard.press("Escape")
+    recipe = page.get_by_label("Recipe", exact=True).locator("visible=true")
+    expect(recipe).to_have_value("deberta-v3-base-r2")
+    expect(_steps(page)).to_have_value("7")
+
 
 def test_a_table_of_methods_and_the_answers_of_a_cell_are_taken_away(
     person: Any, filled_comparison: str
@@ -97,6 +111,10 @@ def _send(person: Any, train: Path, test: Path | None = None) -> None:
 def _set_steps(person: Any, steps: int) -> None:
     person.press("Advanced")
     person.press("Steps and learning")
-    box = person.page.get_by_role("textbox", name="optim.steps").locator("visible=true")
+    box = _steps(person.page)
     box.fill(str(steps))
     box.press("Tab")
+
+
+def _steps(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="optim.steps").locator("visible=true")

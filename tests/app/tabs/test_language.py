@@ -121,6 +121,16 @@ def test_a_recipe_that_was_chosen_stays_while_its_base_does(
     assert [choice.value for choice in follow(data, base, preset)] == kept
 
 
+def test_a_choice_fills_the_fields_once_however_often_it_is_told(page: Any) -> None:
+    [follow] = [event.fn for event in page.blocks.fns.values() if event.name == "follow_preset"]
+    *values, filled = follow("hub-rte", "deberta-v3-base-r2", [])
+    assert 320 in values  # max_length of RTE
+    *again, filled = follow("hub-rte", "deberta-v3-base-r2", filled)
+    assert again == [gr.skip()] * len(values)
+    *others, _ = follow("hub-rte", "demo", filled)
+    assert others != again
+
+
 def test_a_model_says_what_it_takes_and_whether_it_is_here(form: TextForm, bert: Path) -> None:
     shutil.copytree(bert, form.studio.workspace.bases / "bert")
     labels = {base: label for label, base in form.base_choices("glue")}

@@ -26,12 +26,21 @@ def extract(response: str, choices: Sequence[str]) -> str:
 def extract_text(response: str, texts: Sequence[str], choices: Sequence[str]) -> str:
     """The choice whose text comes first in the response; "" where none does.
 
-    Of texts that begin at one place the longest counts; case does not, nor do parts of words.
+    Of texts that begin at one place the longest counts; parts of words do not. Case tells only
+    those apart that differ in nothing else, such as the genotypes Rr and RR.
     """
-    pairs = sorted(zip(texts, choices, strict=True), key=lambda pair: -len(pair[0].strip()))
-    pattern = "|".join(rf"(?<!\w)({re.escape(text.strip())})(?!\w)" for text, _ in pairs)
-    found = re.search(pattern, response, re.IGNORECASE)
-    return pairs[found.lastindex - 1][1] if found and found.lastindex else NO_ANSWER
+    given = [(text.strip(), choice) for text, choice in zip(texts, choices, strict=True)]
+    ways = [(text, choice, as_written) for text, choice in given for as_written in (True, False)]
+    ways.sort(key=lambda way: (-len(way[0]), not way[2]))
+    pattern = "|".join(_whole(text, as_written) for text, _, as_written in ways)
+    found = re.search(pattern, response)
+    return ways[found.lastindex - 1][1] if found and found.lastindex else NO_ANSWER
+
+
+def _whole(text: str, as_written: bool) -> str:
+    """The pattern of a text that is no part of a word, in its own case or in any."""
+    case = "" if as_written else "i"
+    return rf"(?<!\w)((?{case}:{re.escape(text)}))(?!\w)"
 
 
 def most_likely(log_likelihoods: Sequence[float], choices: Sequence[str]) -> str:

@@ -57,6 +57,15 @@ def test_a_written_answer_is_the_choice_whose_text_comes_first_and_is_longest(
     assert extract_text(response, texts, ("a", "b", "c")) == expected
 
 
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [("Rr", "c"), ("rr", "b"), ("RR, since", "d"), ("R", "a"), ("r", "a"), ("rR", "b")],
+)
+def test_case_tells_texts_apart_that_differ_in_nothing_else(response: str, expected: str) -> None:
+    # The options of an item on genotypes in ARC's test sets.
+    assert extract_text(response, ("R", "rr", "Rr", "RR"), ("a", "b", "c", "d")) == expected
+
+
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, unique_by=str.strip))
 def test_any_text_alone_is_read_as_itself_or_as_one_that_reads_the_same(texts: list[str]) -> None:
     choices = tuple(map(str, range(len(texts))))

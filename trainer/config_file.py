@@ -42,13 +42,18 @@ def from_json(values: dict[str, Any], default: Config) -> Config:
 
 def read_config(path: Path, default: Config) -> Config:
     """Read a config file, on top of `default`."""
+    return from_json(read_values(path), default)
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """What a config file says, before it is known of what recipe."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"--config {path}: cannot be read as JSON ({error}).") from error
     if not isinstance(values, dict):
         raise ConfigError(f"--config {path}: an object is needed, like a run's config.json.")
-    return from_json(values, default)
+    return values
 
 
 def _replace(default: Any, values: dict[str, Any], prefix: str, faults: list[str]) -> Any:

@@ -52,7 +52,7 @@ SCRIPT = TrainingScript(
     "train_dreambooth.py",
     DreamBoothCommand,
     dreambooth,
-    start=lambda known: preset(known.preset),
+    start=lambda name, told: preset(name),
     welcome="No flags given, so this is --preset demo: the embedded base learns the bundled "
     f"subject {BUNDLED_SUBJECT.name}. With your own photos on SDXL: --photos FOLDER "
     "--subject.class-token WORD. All flags: --help.",

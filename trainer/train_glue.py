@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, cast
 
 import tyro
 
@@ -29,7 +29,8 @@ class GlueCommand(TrainingCommand):
 
     preset: GluePreset = "demo"
     """Where the values below start from. demo: minilm, in minutes. The others: Table 10 of the
-    paper, for --task and the rank in their name; they need the hub, and a GPU to be of use."""
+    paper, for the task of --task or --config and the rank in their name; they need the hub, and a
+    GPU to be of use."""
     settings: Annotated[GlueConfig, tyro.conf.arg(name="")] = GlueConfig()
 
 
@@ -42,7 +43,7 @@ SCRIPT = TrainingScript(
     "train_glue.py",
     GlueCommand,
     glue,
-    start=lambda known: glue_preset(known.preset, known.task),
+    start=lambda preset, told: glue_preset(cast(GluePreset, preset), told.get("task")),
     ahead={"task": str},
     welcome="No flags given, so this is --preset demo: a small sentence encoder learns to tell "
     "praise from blame, in minutes. A task of GLUE: --task sst2 --data FOLDER. All flags: --help.",

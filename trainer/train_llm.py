@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, cast
 
 import tyro
 
@@ -56,7 +56,7 @@ SCRIPT = TrainingScript(
     "train_llm.py",
     LLMCommand,
     llm,
-    start=lambda known: llm_preset(known.preset),
+    start=lambda preset, told: llm_preset(cast(LLMPreset, preset)),
     welcome="No flags given, so this is --preset demo: a small language model learns to answer the "
     "questions that come along, in minutes. Your own: --data FILE.json. All flags: --help.",
     describe=_describe,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 import tyro
 
 from trainer.command_line import run_command, scout
-from trainer.config_file import read_config, to_json
+from trainer.config_file import from_json, read_values, to_json
 from trainer.journal import Watch
 from trainer.peers import is_first
 from trainer.progress import progress
@@ -60,8 +59,8 @@ class TrainingScript(Generic[Command]):
     """Of the file, in help and advice."""
     command: type[Command]
     recipe: Recipe
-    start: Callable[[Namespace], Any]
-    """The settings that a preset means, for the flags read ahead: `preset` and those of `ahead`."""
+    start: Callable[[str, Mapping[str, Any]], Any]
+    """The settings that a preset means, for what is told of `ahead`."""
     welcome: str
     """Said where no flag is given."""
     describe: Callable[[RunFolder], list[str]]
@@ -69,20 +68,25 @@ class TrainingScript(Generic[Command]):
     next_steps: Callable[[Path], Mapping[str, str]]
     """What to do with the finished run, by what for."""
     ahead: Mapping[str, Any] = field(default_factory=dict)
-    """Flags that a preset's values hang on, with their kind."""
+    """Fields that a preset's values hang on, with their kind."""
     check: Callable[[Command], None] = lambda command: None
     """Raises where the preset wants what the flags do not give."""
 
     def parse(self, arguments: Sequence[str]) -> Command:
         """The command that `arguments` ask for. Exits like any command line on --help or a typo."""
         preset = get_type_hints(self.command)["preset"]
-        known = scout(arguments, preset=preset, config=Path, **self.ahead)
-        known.preset = known.preset or (self.command.preset if arguments else "demo")
-        settings = self.start(known)
-        if known.config is not None:
-            settings = read_config(known.config, settings)
-        default = self.command(preset=known.preset, config=known.config, settings=settings)
+        known = scout(arguments, preset=preset, config=Path)
+        name = known.preset or (self.command.preset if arguments else "demo")
+        file = read_values(known.config) if known.config else {}
+        settings = from_json(file, self.start(name, self._told_ahead(arguments, file)))
+        default = self.command(preset=name, config=known.config, settings=settings)
         return tyro.cli(self.command, default=default, args=list(arguments), prog=self.name)
+
+    def _told_ahead(self, arguments: Sequence[str], file: Mapping[str, Any]) -> dict[str, Any]:
+        """What the flags, or else the file, say of `ahead`; whether a value can be is seen later."""
+        said = {name: kind(file[name]) for name, kind in self.ahead.items() if name in file}
+        flags = vars(scout(arguments, **self.ahead))
+        return said | {name: value for name, value in flags.items() if value is not None}
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run it: 0, or 2 for a user's error, or 130 after Ctrl-C with everything saved."""

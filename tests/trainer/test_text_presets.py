@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -110,6 +112,16 @@ def test_a_users_mistake_is_a_message_and_exit_code_2(
 ) -> None:
     assert command.SCRIPT.main(arguments) == 2  # type: ignore[attr-defined]
     assert says in capsys.readouterr().err
+
+
+def test_a_task_named_in_a_file_has_its_own_column(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"task": "rte", "max_length": 99}))
+    flags = ["--preset", "deberta-v3-base-r8", "--config", str(file)]
+    rte = replace(glue_preset("deberta-v3-base-r8", "rte"), max_length=99)
+    assert train_glue.SCRIPT.parse(flags).settings == rte
+    told = train_glue.SCRIPT.parse([*flags, "--task", "mrpc"]).settings
+    assert told == replace(glue_preset("deberta-v3-base-r8", "mrpc"), max_length=99)
 
 
 def test_warm_up_is_steps_or_a_share_rounded_up() -> None:

@@ -162,7 +162,7 @@ class ComparisonConfig:
             examples=self.examples,
             workspace=self.workspace or self.folder,
             adapter=replace(start.adapter, rank=self.rank, alpha=2 * self.rank),
-            optim=replace(start.optim, steps=self.steps, batch_size=self.batch_size),
+            optim=replace(start.optim, epochs=None, steps=self.steps, batch_size=self.batch_size),
             model=replace(start.model, precision=self.precision or start.model.precision),
             validation=ValidationConfig(every=0),
         )

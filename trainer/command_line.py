@@ -36,3 +36,8 @@ def scout(arguments: Sequence[str], **kinds: Any) -> argparse.Namespace:
         words = typing.get_args(kind)
         parser.add_argument(f"--{name}", choices=words or None, type=str if words else kind)
     return parser.parse_known_args(arguments)[0]
+
+
+def whole_number(text: str) -> int | None:
+    """A kind for `scout`; what is none is left to who parses the flags in earnest."""
+    return int(text) if text.isdecimal() else None

@@ -1,4 +1,7 @@
-"""Configs as JSON: any of our frozen dataclasses to `config.json` and back. No torch."""
+"""Configs as JSON: any of our frozen dataclasses to `config.json` and back. No torch.
+
+A file, a request or flags lie as a layer on the values of a preset.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,23 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from trainer.errors import ConfigError
 
 Config = TypeVar("Config")
 """A frozen dataclass whose fields are plain values, paths, or such dataclasses."""
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A config in which one field can take the place of another."""
+
+    def put_aside(self, given: Collection[str]) -> Any:
+        """Without what the fields of the uppermost layer, those `given`, take the place of."""
+        ...
 
 
 def to_json(config: Any) -> dict[str, Any]:
@@ -74,7 +87,8 @@ def _replace(default: Any, values: dict[str, Any], prefix: str, faults: list[str
                 changes[name] = _converted(hints[name], value)
             except (TypeError, ValueError):
                 faults.append(f"{where}: is {value!r}; needed: {_name(hints[name])}.")
-    return dataclasses.replace(default, **changes)
+    layered = dataclasses.replace(default, **changes)
+    return layered.put_aside(changes) if isinstance(layered, Layered) else layered
 
 
 def _converted(hint: Any, value: Any) -> Any:

@@ -7,7 +7,8 @@ in slices to the code that works. No torch.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,8 @@ DEBERTA_LINEARS = (
 )  # fmt: skip
 BERT_LINEARS = ("query", "key", "value", "intermediate.dense", "output.dense")
 LLAMA_LINEARS = ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
+EPOCHS = 3
+"""Where nothing says how long."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,11 @@ class TextModelConfig:
 class TextOptimConfig:
     """How the adapter is optimised: AdamW, linear warm-up, then linear decay to 0."""
 
-    epochs: int = 3
-    """Passes over the training set."""
+    epochs: int | None = None
+    """Passes over the training set, in place of steps. Unset, like steps: 3."""
     steps: int | None = None
-    """Optimizer steps, in place of epochs."""
+    """Optimizer steps, in place of epochs. Either puts the other of the preset aside; where a file
+    or a request has both, steps count."""
     batch_size: int = 16
     """Examples in every optimizer step."""
     micro_batch_size: int | None = None
@@ -68,6 +72,14 @@ class TextOptimConfig:
     """The gradient is scaled down to this norm where it is longer."""
     seed: int = 0
     """Fixes the head's start, the order of examples and dropout; --adapter.seed the adapter's."""
+
+    def put_aside(self, given: Collection[str]) -> TextOptimConfig:
+        """Without the length of a layer below where one is `given` (trainer.config_file)."""
+        if self.epochs is None or self.steps is None:
+            return self
+        if "steps" in given:
+            return replace(self, epochs=None)
+        return replace(self, steps=None) if "epochs" in given else self
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,8 @@ class TextConfig:
 
     def total_steps(self, examples: int) -> int:
         """Optimizer steps for that many examples."""
-        return self.optim.steps or self.optim.epochs * math.ceil(examples / self.optim.batch_size)
+        optim = self.optim
+        return optim.steps or (optim.epochs or EPOCHS) * math.ceil(examples / optim.batch_size)
 
     def warmup_steps(self, total_steps: int) -> int:
         """Optimizer steps of warm-up; a share is rounded up, as transformers does."""
@@ -218,6 +231,11 @@ def _range_faults(config: TextConfig) -> list[str]:
 def _combination_faults(config: TextConfig) -> list[str]:
     model, optim = config.model, config.optim
     faults = device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate)
+    if optim.epochs is not None and optim.steps is not None:
+        faults.append(
+            f"--optim.epochs {optim.epochs} and --optim.steps {optim.steps} both say how long to "
+            "train; give one of them."
+        )
     if model.device == "cpu" and model.quantization != "none":
         faults.append(f"--model.quantization {model.quantization} needs a GPU; use none.")
     if config.instead in WHOLE and (

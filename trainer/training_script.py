@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
 import tyro
 
-from trainer.command_line import run_command, scout
+from trainer.command_line import run_command, scout, whole_number
 from trainer.config_file import from_json, read_values, to_json
 from trainer.journal import Watch
 from trainer.peers import is_first
@@ -41,6 +41,10 @@ class TrainingCommand:
 Command = TypeVar("Command", bound=TrainingCommand)
 
 
+LENGTH = {"optim.epochs": whole_number, "optim.steps": whole_number}
+"""For `ahead` of recipes on text."""
+
+
 class Recipe(Protocol):
     """A module that trains: `trainer.dreambooth`, `trainer.glue`, `trainer.llm`."""
 
@@ -60,7 +64,7 @@ class TrainingScript(Generic[Command]):
     command: type[Command]
     recipe: Recipe
     start: Callable[[str, Mapping[str, Any]], Any]
-    """The settings that a preset means, for what is told of `ahead`."""
+    """The settings that a preset means, for what flags or file say of `ahead`."""
     welcome: str
     """Said where no flag is given."""
     describe: Callable[[RunFolder], list[str]]
@@ -68,7 +72,8 @@ class TrainingScript(Generic[Command]):
     next_steps: Callable[[Path], Mapping[str, str]]
     """What to do with the finished run, by what for."""
     ahead: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that a preset's values hang on, with their kind."""
+    """Flags that others' values hang on, with their kind: the task of a preset, and those that put
+    something aside (trainer.config_file)."""
     check: Callable[[Command], None] = lambda command: None
     """Raises where the preset wants what the flags do not give."""
 
@@ -78,15 +83,21 @@ class TrainingScript(Generic[Command]):
         known = scout(arguments, preset=preset, config=Path)
         name = known.preset or (self.command.preset if arguments else "demo")
         file = read_values(known.config) if known.config else {}
-        settings = from_json(file, self.start(name, self._told_ahead(arguments, file)))
+        flags = self._ahead(arguments)
+        settings = from_json(file, self.start(name, {**self._ahead_of(file), **flags}))
+        # tyro keeps the values that no flag gives: what a flag puts aside has to be gone by then.
+        settings = from_json(_nested(flags), settings)
         default = self.command(preset=name, config=known.config, settings=settings)
         return tyro.cli(self.command, default=default, args=list(arguments), prog=self.name)
 
-    def _told_ahead(self, arguments: Sequence[str], file: Mapping[str, Any]) -> dict[str, Any]:
-        """What the flags, or else the file, say of `ahead`; whether a value can be is seen later."""
-        said = {name: kind(file[name]) for name, kind in self.ahead.items() if name in file}
+    def _ahead(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """What the flags say of `ahead`."""
         flags = vars(scout(arguments, **self.ahead))
-        return said | {name: value for name, value in flags.items() if value is not None}
+        return {name: value for name, value in flags.items() if value is not None}
+
+    def _ahead_of(self, file: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of a file; whether a value can be is seen later."""
+        return {name: kind(file[name]) for name, kind in self.ahead.items() if name in file}
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run it: 0, or 2 for a user's error, or 130 after Ctrl-C with everything saved."""
@@ -117,3 +128,15 @@ class TrainingScript(Generic[Command]):
         width = max(map(len, steps)) + 2
         for what, command in steps.items():
             print(f"{what + ':':<{width}} {command}")
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """{"optim.steps": 3} as {"optim": {"steps": 3}}, as config.json has it."""
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        *sections, name = path.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return nested

@@ -68,7 +68,9 @@ def glue(results: Results) -> Section:
 
 def _epochs(task: str) -> int:
     """Of the paper's Table 10."""
-    return glue_preset("deberta-v3-base-r8", task).optim.epochs
+    epochs = glue_preset("deberta-v3-base-r8", task).optim.epochs
+    assert epochs is not None
+    return epochs
 
 
 def initialisation(results: Results) -> Section:

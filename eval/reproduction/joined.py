@@ -31,4 +31,6 @@ def _budget(record: Mapping[str, Any]) -> Any:
         return None
     asked = {key: value for key, value in record["asked"].items() if key not in _OF_A_SITTING}
     recipe = {key: value for key, value in record["recipe"].items() if key not in _OF_A_SITTING}
+    if "optim" in recipe:  # steps are what a comparison counts; records of old name epochs too
+        recipe["optim"] = {**recipe["optim"], "epochs": None}
     return asked, recipe

@@ -62,6 +62,19 @@ def test_the_command_for_instructions_is_read_as_the_same_config(
     assert train_llm.SCRIPT.parse(words[2:]).settings == studio.texts.config_of(request)
 
 
+@pytest.mark.parametrize("preset", ["demo", "llama-7b-r4"])
+@pytest.mark.parametrize("length", [{"epochs": 20}, {"steps": 130}])
+def test_epochs_that_are_asked_for_are_trained_and_the_command_trains_them_too(
+    studio: Studio, preset: Any, length: dict[str, int | None]
+) -> None:
+    request = TextTrainRequest("commonsense-demo", preset, settings={"optim": length})
+    config = studio.texts.config_of(request)
+    epochs, steps = length.get("epochs"), length.get("steps")
+    assert (config.optim.epochs, config.optim.steps) == (epochs, steps)
+    words = shlex.split(studio.texts.command_line(request))
+    assert train_llm.SCRIPT.parse(words[2:]).settings == config
+
+
 @pytest.mark.parametrize("name", ["base", "data", "task", "run", "workspace", "instead"])
 def test_what_the_request_or_the_server_says_is_no_setting(studio: Studio, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is set by the studio"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -15,6 +16,7 @@ from trainer.data.instruct import read_items
 from trainer.errors import ConfigError
 from trainer.text_config import GlueConfig, LLMConfig, TextConfig, TextOptimConfig
 from trainer.text_presets import GluePreset, LLMPreset, glue_preset, llm_preset
+from trainer.training_script import TrainingScript
 
 # Typed off Table 10, column by column: length, rate, epochs.
 TABLE_10 = """
@@ -122,6 +124,45 @@ def test_a_task_named_in_a_file_has_its_own_column(tmp_path: Path) -> None:
     assert train_glue.SCRIPT.parse(flags).settings == rte
     told = train_glue.SCRIPT.parse([*flags, "--task", "mrpc"]).settings
     assert told == replace(glue_preset("deberta-v3-base-r8", "mrpc"), max_length=99)
+
+
+@pytest.mark.parametrize("script", [train_glue.SCRIPT, train_llm.SCRIPT], ids=["glue", "llm"])
+def test_epochs_take_the_place_of_a_presets_steps_and_steps_of_its_epochs(
+    script: TrainingScript[Any], tmp_path: Path
+) -> None:
+    def length(*flags: str) -> tuple[int | None, int | None, int]:
+        config = script.parse(flags).settings
+        config.validate()
+        return config.optim.epochs, config.optim.steps, config.total_steps(100)
+
+    paper = "deberta-v3-base-r8" if script is train_glue.SCRIPT else "llama-7b-r4"
+    batch = str(script.parse(["--preset", "demo"]).settings.optim.batch_size)
+    of_demo = script.parse([]).settings.optim.steps
+    per_epoch = math.ceil(100 / int(batch))
+    assert length("--preset", "demo") == (None, of_demo, of_demo)
+    assert length("--optim.epochs", "3") == (3, None, 3 * per_epoch)
+    assert length("--optim.epochs=3", "--optim.steps", "None") == (3, None, 3 * per_epoch)
+    assert length("--preset", paper, "--optim.steps", "7") == (None, 7, 7)
+    assert length("--optim.steps", "None", "--optim.batch-size", "50") == (None, None, 6)
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"optim": {"epochs": 5}}))
+    assert length("--config", str(file)) == (5, None, 5 * per_epoch)
+    assert length("--config", str(file), "--optim.steps", "9") == (None, 9, 9)
+
+
+def test_a_flag_for_steps_and_one_for_epochs_contradict_each_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert train_glue.SCRIPT.main(["--optim.epochs", "3", "--optim.steps", "120"]) == 2
+    assert "--optim.epochs 3 and --optim.steps 120 both say" in capsys.readouterr().err
+
+
+def test_of_a_config_that_has_both_the_steps_count_as_they_did_when_all_had_both() -> None:
+    stored = {"task": "demo", "optim": {"epochs": 3, "steps": 120}}
+    config = from_json(stored, GlueConfig())
+    config.validate()
+    assert config.total_steps(1000) == 120
+    assert from_json({"optim": {"epochs": 3, "steps": None}}, config).total_steps(32) == 3
 
 
 def test_warm_up_is_steps_or_a_share_rounded_up() -> None:

@@ -50,6 +50,13 @@ def test_what_has_no_cells_does_not_displace_what_has() -> None:
     assert names(joined(record("lora"), newer)) == ["lora", "pissa"]
 
 
+def test_epochs_beside_the_steps_of_a_record_of_old_make_no_other_budget() -> None:
+    old, new = (record(name) for name in ("lora", "dora"))
+    old["recipe"] |= {"optim": {"epochs": 3, "steps": 300}}
+    new["recipe"] |= {"optim": {"epochs": None, "steps": 300}}
+    assert names(joined(old, new)) == ["lora", "dora"]
+
+
 def test_another_budget_begins_anew() -> None:
     newer = record("pissa", steps=100)
     assert joined(record("lora"), newer) is newer

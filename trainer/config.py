@@ -6,7 +6,7 @@ in slices to the code that works. No torch: a web page may import it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -93,7 +93,8 @@ class OptimConfig:
     micro_batch_size: int | None = None
     """Pictures pushed through the base at once; the rest is accumulated. Unset: the batch."""
     optimizer: Literal["adamw", "adamw-8bit", "prodigy"] = "adamw"
-    """adamw-8bit needs bitsandbytes and a GPU, prodigy needs prodigyopt (and learning rate 1)."""
+    """adamw-8bit needs bitsandbytes and a GPU, prodigy needs prodigyopt (and learning rate 1, for
+    all that is trained alike)."""
     learning_rate: float = 1e-4
     """Constant, no warm-up."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -216,7 +217,10 @@ def beta_faults(betas: tuple[float, float]) -> list[str]:
 
 def _combination_faults(config: DreamBoothConfig) -> list[str]:
     model, optim = config.model, config.optim
-    return device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate)
+    return [
+        *device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate),
+        *uneven_rate_faults(optim.optimizer, rate_after_restart(config.adapter)),
+    ]
 
 
 def device_faults(device: str, precision: str, optimizer: str, learning_rate: float) -> list[str]:
@@ -232,6 +236,24 @@ def device_faults(device: str, precision: str, optimizer: str, learning_rate: fl
             f"factor, given {learning_rate}; use 1.0."
         )
     return faults
+
+
+def uneven_rate_faults(optimizer: str, uneven: Mapping[str, float]) -> list[str]:
+    """A fault for every flag that gives a part of what is trained another rate, where the optimizer
+    has one for all; `uneven` has such flags with their values."""
+    if optimizer != "prodigy":
+        return []
+    return [
+        f"--optim.optimizer prodigy has one rate for all that is trained, and {flag} {value} is "
+        "another for a part of it; leave that out."
+        for flag, value in uneven.items()
+    ]
+
+
+def rate_after_restart(adapter: AdapterConfig) -> dict[str, float]:
+    """The flag by which A and B get another rate, with its value, where they do."""
+    changed = adapter.restarts and adapter.lr_post != 1
+    return {"--adapter.lr-post": adapter.lr_post} if changed else {}
 
 
 def preset(name: str) -> DreamBoothConfig:

@@ -10,10 +10,17 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from trainer.adapters.config import AdapterConfig
-from trainer.config import CheckpointConfig, beta_faults, device_faults, out_of_range
+from trainer.config import (
+    CheckpointConfig,
+    beta_faults,
+    device_faults,
+    out_of_range,
+    rate_after_restart,
+    uneven_rate_faults,
+)
 from trainer.data.instruct import DEMO_FILE, Style
 from trainer.errors import ConfigError
 from trainer.methods.config import OF_SINGULAR_VECTORS, WHOLE, Instead
@@ -57,11 +64,12 @@ class TextOptimConfig:
     micro_batch_size: int | None = None
     """Examples pushed through the base at once; the rest is accumulated. Unset: the batch."""
     optimizer: Literal["adamw", "adamw-8bit", "prodigy"] = "adamw"
-    """adamw-8bit needs bitsandbytes and a GPU, prodigy needs prodigyopt (and learning rate 1)."""
+    """adamw-8bit needs bitsandbytes and a GPU, prodigy needs prodigyopt (and learning rate 1, for
+    all that is trained alike: it puts the head's of a preset aside)."""
     learning_rate: float = 2e-4
     """The highest, at the end of the warm-up."""
     head_learning_rate: float | None = None
-    """Of a classifier's head, which starts at random. Unset: the same."""
+    """Of a classifier's head, which starts at random. Unset: the same; not with prodigy."""
     warmup: float = 0.1
     """Optimizer steps of warm-up; below 1, a share of all of them."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -74,12 +82,17 @@ class TextOptimConfig:
     """Fixes the head's start, the order of examples and dropout; --adapter.seed the adapter's."""
 
     def put_aside(self, given: Collection[str]) -> TextOptimConfig:
-        """Without the length of a layer below where one is `given` (trainer.config_file)."""
-        if self.epochs is None or self.steps is None:
-            return self
-        if "steps" in given:
-            return replace(self, epochs=None)
-        return replace(self, steps=None) if "epochs" in given else self
+        """Without what a layer below says of the length, where one is `given`, and of the head's
+        rate, where Prodigy is (trainer.config_file)."""
+        aside: dict[str, Any] = {}
+        if "steps" in given and self.steps is not None:
+            aside["epochs"] = None
+        elif "epochs" in given and self.epochs is not None:
+            aside["steps"] = None
+        turned_to_prodigy = "optimizer" in given and self.optimizer == "prodigy"
+        if turned_to_prodigy and "head_learning_rate" not in given:
+            aside["head_learning_rate"] = None
+        return replace(self, **aside)
 
 
 @dataclass(frozen=True)
@@ -231,6 +244,7 @@ def _range_faults(config: TextConfig) -> list[str]:
 def _combination_faults(config: TextConfig) -> list[str]:
     model, optim = config.model, config.optim
     faults = device_faults(model.device, model.precision, optim.optimizer, optim.learning_rate)
+    faults += uneven_rate_faults(optim.optimizer, _uneven_rates(config))
     if optim.epochs is not None and optim.steps is not None:
         faults.append(
             f"--optim.epochs {optim.epochs} and --optim.steps {optim.steps} both say how long to "
@@ -251,3 +265,12 @@ def _combination_faults(config: TextConfig) -> list[str]:
             f"--model.quantization {model.quantization} holds packed; use none."
         )
     return faults
+
+
+def _uneven_rates(config: TextConfig) -> dict[str, float]:
+    """Flags by which a part of what is trained gets another rate, with their values."""
+    head = config.optim.head_learning_rate
+    uneven = {} if config.instead else rate_after_restart(config.adapter)
+    if head not in (None, config.optim.learning_rate):
+        uneven["--optim.head-learning-rate"] = head
+    return uneven

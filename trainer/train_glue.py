@@ -13,7 +13,7 @@ from trainer.run import RunFolder
 from trainer.text_config import GlueConfig
 from trainer.text_presets import GluePreset, glue_preset
 from trainer.text_run import TextRun
-from trainer.training_script import LENGTH, TrainingCommand, TrainingScript
+from trainer.training_script import OPTIM, TrainingCommand, TrainingScript
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ SCRIPT = TrainingScript(
     GlueCommand,
     glue,
     start=lambda preset, told: glue_preset(cast(GluePreset, preset), told.get("task")),
-    ahead={"task": str, **LENGTH},
+    ahead={"task": str, **OPTIM},
     welcome="No flags given, so this is --preset demo: a small sentence encoder learns to tell "
     "praise from blame, in minutes. A task of GLUE: --task sst2 --data FOLDER. All flags: --help.",
     describe=_describe,

@@ -15,7 +15,7 @@ from trainer.run import RunFolder
 from trainer.text_config import LLMConfig
 from trainer.text_presets import DEMO, LLMPreset, llm_preset
 from trainer.text_run import TextRun
-from trainer.training_script import LENGTH, TrainingCommand, TrainingScript
+from trainer.training_script import OPTIM, TrainingCommand, TrainingScript
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ SCRIPT = TrainingScript(
         "Score it": f"python -m eval.score_commonsense {run}",
         "Load it": TextRun(run).how_to_load(),
     },
-    ahead=LENGTH,
+    ahead=OPTIM,
     check=_require_data,
 )
 

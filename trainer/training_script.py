@@ -41,8 +41,8 @@ class TrainingCommand:
 Command = TypeVar("Command", bound=TrainingCommand)
 
 
-LENGTH = {"optim.epochs": whole_number, "optim.steps": whole_number}
-"""For `ahead` of recipes on text."""
+OPTIM = {"optim.epochs": whole_number, "optim.steps": whole_number, "optim.optimizer": str}
+"""For `ahead` of recipes on text: what `TextOptimConfig.put_aside` looks at."""
 
 
 class Recipe(Protocol):

@@ -115,6 +115,15 @@ def test_moment_decays_that_are_none_are_named(
         )
 
 
+def test_prodigy_has_no_other_rate_after_a_restart() -> None:
+    optim = OptimConfig(optimizer="prodigy", learning_rate=1.0)
+    DreamBoothConfig(optim=optim).validate()
+    dash = AdapterConfig(method="lora-dash", lr_post=2.0)  # which does not restart
+    DreamBoothConfig(optim=optim, adapter=dash).validate()
+    with pytest.raises(ConfigError, match=r"--adapter\.lr-post 2\.0 is another"):
+        DreamBoothConfig(optim=optim, adapter=AdapterConfig(lr_post=2.0)).validate()
+
+
 @pytest.mark.parametrize("instead", ["dora", "spectral", "full"])
 def test_what_stands_in_place_of_the_adapter_has_its_bounds_too(instead: Instead) -> None:
     adapter = AdapterConfig(rank=0, dropout=3.0)

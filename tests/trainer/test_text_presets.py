@@ -165,6 +165,22 @@ def test_of_a_config_that_has_both_the_steps_count_as_they_did_when_all_had_both
     assert from_json({"optim": {"epochs": 3, "steps": None}}, config).total_steps(32) == 3
 
 
+PRODIGY = ["--optim.optimizer", "prodigy", "--optim.learning-rate", "1"]
+
+
+def test_prodigy_takes_no_rate_of_a_presets_head_and_no_other() -> None:
+    settings = train_glue.SCRIPT.parse(PRODIGY).settings
+    settings.validate()
+    assert (settings.optim.learning_rate, settings.optim.head_learning_rate) == (1, None)
+    told = from_json({"optim": {"optimizer": "prodigy", "learning_rate": 1}}, glue_preset("demo"))
+    assert told == settings
+    uneven = ["--optim.head-learning-rate", "5e-3", "--adapter.lr-post", "2"]
+    with pytest.raises(ConfigError, match=r"lr-post 2\.0 is another(.|\n)*rate 0\.005 is another"):
+        train_glue.SCRIPT.parse([*PRODIGY, *uneven]).settings.validate()
+    even = ["--optim.head-learning-rate", "1", "--adapter.lr-post", "2", "--adapter.method", "lora"]
+    train_glue.SCRIPT.parse([*PRODIGY, *even]).settings.validate()
+
+
 def test_warm_up_is_steps_or_a_share_rounded_up() -> None:
     share, steps = (GlueConfig(optim=TextOptimConfig(warmup=warmup)) for warmup in (0.1, 100))
     assert (share.warmup_steps(101), steps.warmup_steps(5000)) == (11, 100)

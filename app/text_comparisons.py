@@ -139,7 +139,7 @@ class TextComparisons:
             rank=request.rank,
             base=place_of(self._workspace, base) if base else None,
             data=str(self._workspace.text_set(request.data)) if uploaded else None,
-            examples=request.examples,
+            examples=request.examples or "all",
             test_items=request.test_items,
             generated_items=request.generated_items,
             config=folder / "settings.json",

@@ -34,13 +34,15 @@ def compare_methods(config: ComparisonConfig) -> dict[str, Any]:
     of other settings.
     """
     config.validate()
-    config.recipe().validate()
-    require_scorable(config.recipe())
+    recipe = config.recipe()
+    recipe.validate()
+    require_scorable(recipe)
     for name in config.methods:
         for settings in (*trials_of(config, name), *cells_of_method(config, name)):
             require_same(settings)
     trainings = sum(len(config.rates_of(name)) + len(config.seeds) for name in config.methods)
-    print(f"{trainings} trainings of {config.steps} steps, each with its scores → {config.folder}")
+    steps = recipe.optim.steps
+    print(f"{trainings} trainings of {steps} steps, each with its scores → {config.folder}")
     record = _record(config)
     for name in config.methods:
         try:
@@ -76,12 +78,18 @@ def _told(found: dict[str, Any]) -> str:
 
 
 def _record(config: ComparisonConfig) -> dict[str, Any]:
+    recipe = config.recipe()
+    # Whoever left it to --config, this is what was trained; readers of the record look here.
+    budget = {
+        "steps": recipe.optim.steps, "batch_size": recipe.optim.batch_size,
+        "rank": recipe.adapter.rank, "examples": recipe.examples,
+    }  # fmt: skip
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
-        "asked": to_json(config),
-        "recipe": to_json(config.recipe()),
+        "asked": {**to_json(config), **budget},
+        "recipe": to_json(recipe),
         "methods": [],
     }
 

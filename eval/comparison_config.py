@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from trainer.adapters.config import AdapterConfig, Direction, Method
 from trainer.config import out_of_range
-from trainer.config_file import read_config
+from trainer.config_file import from_json, read_values
 from trainer.errors import ConfigError
 from trainer.methods.config import Instead
 from trainer.run import WORKSPACE
@@ -21,6 +21,8 @@ from trainer.text_presets import glue_preset, llm_preset
 
 Recipe = GlueConfig | LLMConfig
 COMMONSENSE = "commonsense"
+STEPS, BATCH_SIZE, RANK = 300, 32, 8
+"""The budget of every cell, where nothing else is asked for."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "milora": {"method": "lora-init", "direction": "bottom", "prelaunch_steps": 0},
     "random-init": {"method": "lora-init", "direction": "random", "prelaunch_steps": 0},
@@ -81,27 +83,29 @@ class ComparisonConfig:
     """Of the head, the order of examples, dropout and the adapter's start."""
     rates: tuple[float, ...] = ()
     """Learning rates to choose from. Unset: two for the kind of method (eval/comparison_config)."""
-    steps: int = 300
-    """Optimizer steps of every cell, and of every trial of a rate."""
-    batch_size: int = 32
-    """Examples in every optimizer step."""
-    rank: int = 8
-    """Of every method that has one; alpha is twice that."""
+    steps: int | None = None
+    """Optimizer steps of every cell, and of every trial of a rate. Unset: --config's, or 300."""
+    batch_size: int | None = None
+    """Examples in every optimizer step. Unset: --config's, or 32."""
+    rank: int | None = None
+    """Of every method that has one; alpha is twice that. Unset: --config's with its alpha, or 8."""
     precision: Literal["bf16", "fp16", "fp32"] | None = None
     """Number format of the frozen base. Unset: bf16 on a GPU, fp32 on a CPU, where bf16 takes about
     half the time if it has units for it."""
     base: str | None = None
-    """Hub id, folder, minilm or smollm2. Unset: the demo's."""
+    """Hub id, folder, minilm or smollm2. Unset: --config's, or the demo's."""
     data: str | None = None
-    """Folder, file or hub id, as the trainers take it. Unset: the demo's, or GLUE from the hub."""
-    examples: int | None = None
-    """Train on so many. Unset: on all."""
+    """Folder, file or hub id, as the trainers take it. Unset: --config's, or the demo's, or GLUE
+    from the hub."""
+    examples: int | Literal["all"] | None = None
+    """Train on so many. Unset: --config's, or all."""
     test_items: int | None = None
     """Score the first so many items of commonsense by likelihood. Unset: all."""
     generated_items: int = 0
     """Also read the answer out of what the model writes, for the first so many items; 0: do not."""
     config: Path | None = None
-    """JSON file with more values of the trainer's, like a run's config.json."""
+    """JSON file with more values of the trainer's, like the config.json of a run on the same task.
+    Methods, seeds and rates are the comparison's own."""
     out: Path | None = None
     """Folder for cells and table. Unset: <workspace>/comparisons/<task>, for commonsense with the
     name of its data behind it."""
@@ -123,8 +127,18 @@ class ComparisonConfig:
         counts = [("--test-items", self.test_items, 1),
                   ("--generated-items", self.generated_items, 0)]  # fmt: skip
         faults += out_of_range(counts, [])
-        if self.steps < 5:
-            faults.append(f"--steps is {self.steps}; a pre-launch and a dash need 5 or more.")
+        try:
+            steps = self.recipe().optim.steps
+        except ConfigError as error:
+            faults.append(str(error))
+        else:
+            if steps is None:
+                faults.append(
+                    f"--config {self.config} counts in epochs, and every cell and trial here has "
+                    "the same steps; give --steps."
+                )
+            elif steps < 5:
+                faults.append(f"--steps is {steps}; a pre-launch and a dash need 5 or more.")
         if faults:
             raise ConfigError("\n".join(faults))
 
@@ -136,8 +150,8 @@ class ComparisonConfig:
     @property
     def _name(self) -> str:
         """A task of GLUE names its data; commonsense is many sets."""
-        if self.task == COMMONSENSE and self.data:
-            return f"{self.task}-{Path(self.data).resolve().stem}"
+        if self.task == COMMONSENSE and (data := self.data or self._start().data):
+            return f"{self.task}-{Path(data).resolve().stem}"
         return self.task
 
     @property
@@ -150,22 +164,43 @@ class ComparisonConfig:
         return self.rates or RATES.get(name, LOW_RANK_RATES)
 
     def recipe(self) -> Recipe:
-        """What all cells have in common."""
-        start: Recipe
-        start = llm_preset("demo") if self.task == COMMONSENSE else glue_preset("demo", self.task)
-        if self.config is not None:
-            start = read_config(self.config, start)
+        """What all cells have in common: the flags' values on the file's on the demo's.
+
+        ConfigError where the file cannot be read, or is of another task.
+        """
+        told = _given(
+            base=self.base,
+            data=self.data,
+            adapter=_given(rank=self.rank, alpha=self.rank and 2 * self.rank),
+            optim=_given(steps=self.steps, batch_size=self.batch_size),
+            model=_given(precision=self.precision),
+        )
+        start = from_json(told, self._start())
+        examples = start.examples if self.examples is None else self.examples
         return replace(
             start,
-            base=self.base or start.base,
-            data=self.data or start.data,
-            examples=self.examples,
+            examples=None if examples == "all" else examples,
             workspace=self.workspace or self.folder,
-            adapter=replace(start.adapter, rank=self.rank, alpha=2 * self.rank),
-            optim=replace(start.optim, epochs=None, steps=self.steps, batch_size=self.batch_size),
-            model=replace(start.model, precision=self.precision or start.model.precision),
             validation=ValidationConfig(every=0),
         )
+
+    def _start(self) -> Recipe:
+        """The demo's recipe at a comparison's budget, and what the file says on top."""
+        demo = llm_preset("demo") if self.task == COMMONSENSE else glue_preset("demo", self.task)
+        start: Recipe = replace(
+            demo,
+            adapter=replace(demo.adapter, rank=RANK, alpha=2 * RANK),
+            optim=replace(demo.optim, steps=STEPS, batch_size=BATCH_SIZE),
+        )
+        if self.config is None:
+            return start
+        values = read_values(self.config)
+        if (task := values.get("task", self.task)) != self.task:
+            raise ConfigError(
+                f"--config {self.config} is of the task {task}, and --task is {self.task}; give "
+                f"--task {task}, or the file of a run on {self.task}."
+            )
+        return from_json(values, start)
 
     def cell(self, name: str, rate: float, seed: int) -> Recipe:
         """The settings of one method with one seed."""
@@ -180,6 +215,11 @@ class ComparisonConfig:
             run=self.folder / "choosing" / f"{_slug(name)}-{rate:g}",
             examples=examples,
         )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Those that were."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _with_method(recipe: Recipe, name: str, rate: float, seed: int) -> Recipe:

@@ -230,3 +230,12 @@ def test_the_bases_own_weights_are_not_trained_in_what_auto_is_on_a_gpu(
         assert studio.texts.train(fitting).state == "queued"
     monkeypatch.setattr("app.device_check.has_gpu", lambda: False)
     assert studio.texts.train(request).state == "queued"
+
+
+def test_a_comparisons_own_budget_counts_whatever_its_other_settings_say(studio: Studio) -> None:
+    settings = {"examples": 40, "adapter": {"rank": 2}, "optim": {"epochs": 3, "warmup": 7}}
+    asked = TextMethodsRequest(GLUE_DEMO, ("lora",), (0,), settings=settings)
+    [job] = studio.texts.compare_methods(asked)
+    recipe = studio.texts._comparisons.get(job.group or "").config.recipe()
+    assert (recipe.examples, recipe.adapter.rank, recipe.adapter.alpha) == (None, 8, 16)
+    assert (recipe.optim.steps, recipe.optim.epochs, recipe.optim.warmup) == (300, None, 7)

@@ -23,10 +23,13 @@ from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, meth
 from eval.comparison_table import table
 from eval.score_config import ScoreWatch
 from trainer.adapters.config import AdapterConfig
+from trainer.config_file import to_json
 from trainer.errors import ConfigError, DashboothError, DataError, NonFiniteError
 from trainer.journal import Watch
 from trainer.memory import memory_gib
 from trainer.run import RunFolder
+from trainer.text_config import TextOptimConfig
+from trainer.text_presets import glue_preset
 from trainer.text_run import TextRun
 
 
@@ -372,6 +375,59 @@ def test_cells_and_trials_have_the_precision_asked_for_or_the_recipes() -> None:
     assert asked.cell("lora", 1e-3, 0).model.precision == "bf16"
     assert asked.trial("lora", 1e-3, 10).model.precision == "bf16"
     assert ComparisonConfig().recipe().model.precision == "auto"
+
+
+def file_of(folder: Path, **values: Any) -> Path:
+    file = folder / "config.json"
+    file.write_text(json.dumps(values))
+    return file
+
+
+def test_what_no_flag_says_is_the_files_and_then_a_comparisons_own(tmp_path: Path) -> None:
+    def budget(config: ComparisonConfig) -> tuple[Any, ...]:
+        config.validate()
+        recipe = config.cell("lora", 1e-3, 0)
+        adapter, optim = recipe.adapter, recipe.optim
+        return adapter.rank, adapter.alpha, optim.steps, optim.batch_size, recipe.examples
+
+    assert budget(ComparisonConfig()) == (8, 16, 300, 32, None)
+    of_a_run = to_json(
+        replace(
+            glue_preset("demo", "cola"),
+            examples=90,
+            adapter=AdapterConfig(rank=4, alpha=4),
+            optim=TextOptimConfig(steps=50, batch_size=7),
+        )
+    )
+    config = ComparisonConfig(task="cola", config=file_of(tmp_path, **of_a_run))
+    assert budget(config) == (4, 4, 50, 7, 90)
+    assert budget(replace(config, rank=2, steps=60, examples="all")) == (2, 4, 60, 7, None)
+    config = replace(config, config=file_of(tmp_path, max_length=64))
+    assert budget(config) == (8, 16, 300, 32, None) and config.recipe().max_length == 64
+
+
+def test_a_file_of_another_task_or_in_epochs_is_refused(tmp_path: Path) -> None:
+    of_cola = ComparisonConfig(task="rte", config=file_of(tmp_path, task="cola"))
+    with pytest.raises(ConfigError, match=r"is of the task cola, and --task is rte; give --task"):
+        of_cola.validate()
+    with pytest.raises(ConfigError, match="and --task is commonsense"):
+        replace(of_cola, task="commonsense").validate()
+    in_epochs = ComparisonConfig(config=file_of(tmp_path, optim={"epochs": 3, "steps": None}))
+    with pytest.raises(ConfigError, match="counts in epochs.*give --steps"):
+        in_epochs.validate()
+    replace(in_epochs, steps=9).validate()
+
+
+def test_a_record_says_the_budget_whoever_asked_for_it(
+    bert: Path, tmp_path: Path, here: list[str]
+) -> None:
+    settings = file_of(tmp_path, examples=40, optim={"steps": 6})
+    config = asked(
+        bert, tmp_path, methods=("ssl",), seeds=(0,), rates=(1e-2,), config=settings,
+        steps=None, rank=None, examples=None,
+    )  # fmt: skip
+    told = compare_methods(config)["asked"]
+    assert [told[name] for name in ("steps", "batch_size", "rank", "examples")] == [6, 8, 8, 40]
 
 
 def test_every_fault_is_named_at_once() -> None:

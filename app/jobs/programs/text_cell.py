@@ -59,11 +59,12 @@ def _maker(job: JobFolder, stop: Stop, config: ComparisonConfig, name: str) -> M
     trials = [config.trial(name, rate, examples=1) for rate in config.rates_of(name)]
     done_before = {trial.run: place * _steps(trial) for place, trial in enumerate(trials)}
     tried = sum(map(_steps, trials))
+    total = tried + _steps(config.recipe())
 
     def make(maker: Callable[..., Numbers], settings: Recipe, *more: object) -> Numbers:
         before = done_before.get(settings.run, tried)
         phase = "rate" if settings.run in done_before else "train"
-        looks = Looks(_watch(job, stop, phase, before, tried + config.steps), scoring_watch(job))
+        looks = Looks(_watch(job, stop, phase, before, total), scoring_watch(job))
         try:
             return here(looks)(maker, settings, *more)
         finally:

@@ -124,12 +124,18 @@ def require_same(settings: Recipe) -> None:
 
 def _told(settings: Recipe) -> Recipe:
     """What makes two cells one, on whichever machine and wherever its folder lies."""
-    data = settings.data and str(Path(settings.data).expanduser().resolve())
+    base, data = _whole_path(settings.base), settings.data and _whole_path(settings.data)
     told, precision = settings.model, settings.model.precision
     if precision == "auto":
         precision = precision_name(resolve_dtype("auto", resolve_device(told.device)))
     model = TextModelConfig(precision=precision, quantization=told.quantization)
-    return replace(settings, run=None, workspace=Path(), data=data, model=model)
+    return replace(settings, run=None, workspace=Path(), base=base, data=data, model=model)
+
+
+def _whole_path(place: str) -> str:
+    """Of a file or folder, by whatever path it was given; what is none is a name."""
+    path = Path(place).expanduser()
+    return str(path.resolve()) if path.exists() else place
 
 
 def _others(found: Numbers, asked: Numbers, section: str = "") -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The run folder of a training on text. No torch.
 
 config.json               what was asked (trainer.text_config)
+examples.json             how many examples it began with, and their digests
 status.json               succeeded or not, at which step, and how many parameters were trained
 metrics.jsonl             one row a step and an event, with an attempt column
 checkpoints/              the newest, each complete; manifest with sha256 last
@@ -28,6 +29,10 @@ Library = Literal["peft", "transformers"]
 
 class TextRun(RunFolder):
     """A run of either recipe."""
+
+    @property
+    def examples(self) -> Path:
+        return self.path / "examples.json"
 
     @property
     def head(self) -> Path:

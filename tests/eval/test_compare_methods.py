@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from eval.comparison_table import table
 from eval.score_config import ScoreWatch
 from trainer.adapters.config import AdapterConfig
 from trainer.config_file import to_json
+from trainer.data.glue import DEMO_FOLDER
 from trainer.errors import ConfigError, DashboothError, DataError, NonFiniteError
 from trainer.journal import Watch
 from trainer.memory import memory_gib
@@ -139,6 +141,19 @@ def test_cells_of_other_settings_are_not_mixed_in(
     with pytest.raises(ConfigError, match=r"other settings \(optim\.steps 15, now 18\)"):
         compare_methods(other)
     assert (tmp_path / "comparison.json").read_bytes() == table_before
+
+
+def test_a_cell_is_the_same_by_whatever_path_its_base_and_data_are_given(
+    bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(DEMO_FOLDER, tmp_path / "texts")
+    config = asked(bert, tmp_path, data=str(data), methods=("ssl",), seeds=(0,), rates=(1e-2,))
+    compare_methods(config)
+    here.clear()
+    (tmp_path / "base").symlink_to(bert)
+    monkeypatch.chdir(tmp_path)
+    compare_methods(replace(config, base="base", data="texts"))
+    assert here == []
 
 
 def test_a_table_has_one_precision(bert: Path, tmp_path: Path, here: list[str]) -> None:

@@ -28,6 +28,7 @@ from trainer.optimizer import build_optimizer
 from trainer.peers import Peers, join
 from trainer.run import new_run_folder, require_new
 from trainer.text.batches import Batches, Example, collate
+from trainer.text.begun import placed, require_same_examples, tell
 from trainer.text.load import TextModel
 from trainer.text.publish import publish
 from trainer.text.quantised import weights_below
@@ -66,6 +67,7 @@ def train_text(
 ) -> TextRun:
     """Train from the start; `stem` begins the name of the run's folder."""
     config.validate()
+    config = placed(config)
     peers = join(resolve_device(config.model.device))
     if peers.first:
         require_new(config.run)
@@ -76,11 +78,14 @@ def train_text(
 def resume_text(
     run: TextRun, config: AnyConfig, gather: Callable[[AnyConfig], Material], watch: Watch
 ) -> TextRun:
-    """Go on from the newest whole checkpoint, or from the start."""
+    """Go on from the newest whole checkpoint, or from the start; ResumeError where its examples are
+    no longer those it began with."""
     if run.status_file.exists():
         raise ArtifactError(f"{run.path} is finished. To train more, start a new run.")
     peers = join(resolve_device(config.model.device))
-    return _fit(run, _prepare(gather(config), config, peers), watch)
+    material = gather(config)
+    require_same_examples(run, tell(material.examples, material.held_out))
+    return _fit(run, _prepare(material, config, peers), watch)
 
 
 def _prepare(material: Material, config: TextConfig, peers: Peers) -> _Prepared:
@@ -97,14 +102,15 @@ def _prepare(material: Material, config: TextConfig, peers: Peers) -> _Prepared:
 
 
 def _new_run(prepared: _Prepared, stem: str) -> TextRun:
-    """The folder, with the config in it; the first process makes it."""
-    config, peers = prepared.config, prepared.peers
+    """The folder, with config and examples told in it; the first process makes it."""
+    config, material, peers = prepared.config, prepared.material, prepared.peers
     if not peers.first:
         return TextRun(Path(peers.word_of_first("")))
     run = TextRun(config.run or new_run_folder(stem, config.workspace))
     # `auto` as what it was here: directions belong to the weights in just that precision.
-    model = replace(config.model, precision=precision_name(prepared.material.text.dtype))
+    model = replace(config.model, precision=precision_name(material.text.dtype))
     run.write_config(replace(config, model=model))
+    write_json(run.examples, tell(material.examples, material.held_out))
     peers.word_of_first(str(run.path))
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -15,11 +16,13 @@ from safetensors.torch import load_file
 from transformers import get_linear_schedule_with_warmup
 
 from trainer import glue, llm
+from trainer.data.glue import DEMO_FOLDER
 from trainer.data.instruct import DEMO_FILE
-from trainer.errors import ArtifactError, ConfigError, DataError, Interrupted
+from trainer.errors import ArtifactError, ConfigError, DataError, Interrupted, ResumeError
 from trainer.journal import Watch
 from trainer.loop import StepReport
 from trainer.text.batches import collate, tokenise_sentences
+from trainer.text.begun import placed
 from trainer.text.finished import load_base, open_text_run
 from trainer.text.training import linear_with_warmup
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
@@ -110,6 +113,68 @@ def test_the_validation_loss_stands_in_the_metrics_and_changes_nothing(
     assert [row["step"] for row in rows] == [0, 3, 6] and {row["examples"] for row in rows} == {10}
     if isinstance(text_config, GlueConfig):
         assert losses(run) == losses(train(text_config))
+
+
+def own_texts(config: AnyConfig, folder: Path) -> tuple[AnyConfig, Path]:
+    """Plain LoRA on the bundled texts in a folder of one's own, with the file that is learnt."""
+    folder.mkdir()
+    config = replace(config, adapter=replace(config.adapter, method="lora"))
+    if isinstance(config, GlueConfig):
+        shutil.copytree(DEMO_FOLDER, folder, dirs_exist_ok=True)
+        return replace(config, data=str(folder)), folder / "train.tsv"
+    shutil.copy(DEMO_FILE, folder / "items.json")
+    return replace(config, data=str(folder / "items.json")), folder / "items.json"
+
+
+def test_a_run_goes_on_with_no_other_examples_than_it_began_with(
+    text_config: AnyConfig, tmp_path: Path
+) -> None:
+    config, file = own_texts(text_config, tmp_path / "texts")
+    run, whole = TextRun(tmp_path / "run"), file.read_bytes()
+    with pytest.raises(Interrupted):
+        train(replace(config, run=run.path), stop_after(2))
+    file.write_bytes(whole.replace(b".", b"!"))
+    with pytest.raises(ResumeError, match=r"other examples \(train 20, now 20 others\).*new run"):
+        resume(config, run.path)
+    file.write_bytes(whole)
+    assert len(losses(resume(config, run.path))) == STEPS
+
+
+def test_a_run_of_old_that_does_not_tell_its_examples_goes_on(
+    glue_config: GlueConfig, tmp_path: Path
+) -> None:
+    config, _ = own_texts(glue_config, tmp_path / "texts")
+    run = TextRun(tmp_path / "run")
+    with pytest.raises(Interrupted):
+        train(replace(config, run=run.path), stop_after(2))
+    run.examples.unlink()
+    assert len(losses(resume(config, run.path))) == STEPS
+
+
+def test_a_run_goes_on_from_any_folder(
+    text_config: AnyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, file = own_texts(text_config, tmp_path / "texts")
+    (tmp_path / "base").symlink_to(text_config.base)
+    monkeypatch.chdir(tmp_path)
+    data = "texts" if isinstance(config, GlueConfig) else f"texts/{file.name}"
+    with pytest.raises(Interrupted):
+        train(replace(config, base="base", data=data, run=tmp_path / "run"), stop_after(2))
+    told = TextRun(tmp_path / "run").read_config()
+    assert (told.base, told.data) == (str(tmp_path / "base"), str(tmp_path / data))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(losses(resume(config, tmp_path / "run"))) == STEPS
+
+
+def test_names_on_the_hub_and_of_packages_are_no_paths(
+    glue_config: GlueConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "minilm").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for base, data in (("minilm", "nyu-mll/glue"), ("microsoft/deberta-v3-base", None)):
+        config = replace(glue_config, base=base, data=data)
+        assert placed(config) == config
 
 
 @pytest.mark.parametrize(("warmup", "total"), [(0, 7), (3, 10), (10, 10), (12, 10)])

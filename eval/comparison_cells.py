@@ -232,13 +232,13 @@ def _scores_of(run: TextRun, settings: Recipe, scored: Scored, looks: Looks | No
         return _numbers({name: (score, score["n"]) for name, score in measures.items()})
     asked = ScoreCommonsenseConfig(run.path, items=scored.items, base=False)
     sets = score_commonsense(asked, watch)["sets"]
-    found = {name: (row["accuracy"], row["n"]) for name, row in sets.items()}
     if scored.generated:
         asked = replace(asked, by="generation", items=scored.generated)
         written = score_commonsense(asked, watch)["sets"]
-        found |= {f"{name}, generated": (row["accuracy"], row["n"])
-                  for name, row in written.items()}  # fmt: skip
-    return _numbers(found)
+        sets |= {f"{name}, generated": row for name, row in written.items()}
+    found = {name: (row["accuracy"], row["n"]) for name, row in sets.items()}
+    alike = {name: row["one_answer"] for name, row in sets.items()}
+    return {**_numbers(found), "one_answer": alike}
 
 
 def _numbers(found: dict[str, tuple[Numbers, int]]) -> Numbers:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -202,8 +203,10 @@ def _decoding(config: ScoreCommonsenseConfig) -> Row | None:
 
 
 def _set_scores(rows: Sequence[Row], base: Sequence[Row] | None, style: Style) -> Row:
-    """Accuracy of a set; per byte beside it where choices differ in length."""
-    scores = {"n": len(rows), "accuracy": _accuracy(rows), "base": base and _accuracy(base)}
+    """Accuracy of a set, and of one answer to all of it; per byte beside it where choices differ
+    in length."""
+    scores = {"n": len(rows), "accuracy": _accuracy(rows), "base": base and _accuracy(base),
+              "one_answer": _one_answer(rows)}  # fmt: skip
     if "response" in rows[0]:
         scores["without_answer"] = sum(row["prediction"] == NO_ANSWER for row in rows)
     elif style == "texts":
@@ -215,6 +218,12 @@ def _set_scores(rows: Sequence[Row], base: Sequence[Row] | None, style: Style) -
 def _accuracy(rows: Sequence[Row], prediction: str = "prediction") -> Row:
     truth, predicted = (np.array([row[key] for row in rows]) for key in ("answer", prediction))
     return asdict(score_of(accuracy, truth, predicted))
+
+
+def _one_answer(rows: Sequence[Row]) -> float:
+    """Accuracy of the most frequent answer, given to every item: what needs no reading."""
+    [(_, count)] = Counter(row["answer"] for row in rows).most_common(1)
+    return count / len(rows)
 
 
 def _average(answered: dict[str, list[Row]]) -> float:
@@ -233,9 +242,9 @@ def _report(config: ScoreCommonsenseConfig) -> None:
         base = f", base {percent(Score(**found['base']))}" if found["base"] else ""
         unread = found.get("without_answer")
         silent = f", {unread} without an answer" if unread else ""
-        print(
-            f"  {name:<18}{percent(Score(**found['accuracy']))}{base}  (n = {found['n']}{silent})"
-        )
+        alike = f", one answer to all {100 * found['one_answer']:.1f}"
+        score = percent(Score(**found["accuracy"]))
+        print(f"  {name:<18}{score}{base}{alike}  (n = {found['n']}{silent})")
     if len(scores["sets"]) > 1:
         base = f", base {100 * scores['average_base']:.1f}" if config.base else ""
         print(f"  {'average':<18}{100 * scores['average']:.1f}{base}")

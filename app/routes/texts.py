@@ -32,6 +32,8 @@ class Cell(BaseModel):
     scores: dict[str, float]
     items: int
     """Answers that a measure is of."""
+    one_answer: dict[str, float] = {}
+    """Of instructions, by measure: the score of the most frequent right answer, given to all."""
     parameters: int
     """Trained numbers, a classifier's head left out."""
     head_parameters: int

@@ -126,7 +126,8 @@ def score_table(studio: Studio, run: str) -> Markup | None:
 
 
 def _rows(scores: TextScores) -> Iterator[list[object]]:
-    """Of GLUE a row a metric; of instructions a row a set and way to read the answer."""
+    """Of GLUE a row a metric; of instructions a row a set and way to read the answer, and one for
+    what needs no reading."""
     values = scores.values
     for name, score in values.get("scores", {}).items():
         yield [_title(scores.id), say(f"metric.{name}"), score["n"], number(score), number(None)]
@@ -135,6 +136,9 @@ def _rows(scores: TextScores) -> Iterator[list[object]]:
             if measure in found:
                 told = say(f"metric.{measure}_by", by=say(f"language.by_{values['by']}"))
                 yield [name, told, found["n"], number(found[measure]), number(found[base])]
+        if "one_answer" in found:
+            alike = {"value": found["one_answer"], "low": None, "high": None}
+            yield [name, say("metric.one_answer"), found["n"], number(alike), number(None)]
 
 
 def _title(scoring: str) -> str:

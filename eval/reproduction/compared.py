@@ -22,7 +22,8 @@ def compared(record: Result, title: str) -> str:
         f"100{_how_scored(record)}, ± deviation over seeds, {_items(record)}; "
         f"{record['machine']}, {record['date'][:10]}:"
     )
-    notes = (*_made_earlier(record), *_unlearnt(record), *_unfinished(record))
+    notes = (*_made_earlier(record), *_unlearnt(record), *_without_reading(record),
+             *_unfinished(record))  # fmt: skip
     return "\n\n".join([said, of_comparison(record), *notes])
 
 
@@ -88,6 +89,16 @@ def _unlearnt(record: Result) -> list[str]:
         return []
     return [f"A Matthews correlation of 0 is that of one answer to every sentence: so answered, "
             f"with at least one seed, {', '.join(sorted(correlations))}."]  # fmt: skip
+
+
+def _without_reading(record: Result) -> list[str]:
+    """What one answer to every question scores, where the cells tell."""
+    cells = [cell for row in record["methods"] for cell in row.get("cells", ())]
+    told = cells[0].get("one_answer") if cells else None
+    if not told:
+        return []
+    scores = ", ".join(f"{name}: {100 * value:.1f}" for name, value in told.items())
+    return [f"The most frequent right answer, given to every item, scores {scores}."]
 
 
 def _items(record: Result) -> str:

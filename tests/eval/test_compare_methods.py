@@ -307,6 +307,7 @@ def test_a_language_model_is_compared_by_the_likelihood_of_answers(
     assert anew["items"] == 20 and anew["run"] == cell["run"]
     assert list(anew["scores"]) == ["commonsense_demo", "commonsense_demo, generated"]
     assert 4 * anew["scores"]["commonsense_demo, generated"] in range(5)
+    assert list(anew["one_answer"]) == list(anew["scores"])
     assert compare_methods(config)["methods"][0]["cells"] == [cell]
 
 

@@ -61,6 +61,8 @@ def test_likelihood_scores_the_runs_own_test_items_and_says_so(run: TextRun) -> 
     assert found["accuracy_per_byte"]["value"] == pytest.approx(
         share_right(rows, "prediction_per_byte")
     )
+    right = [row["answer"] for row in rows]
+    assert found["one_answer"] == max(right.count(answer) for answer in right) / 59
     assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
 
 

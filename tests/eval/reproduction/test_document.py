@@ -117,6 +117,18 @@ def test_a_model_of_the_paper_that_was_run_is_no_longer_said_not_to_be(results: 
     assert "DeBERTaV3-base, DeBERTaV3-large: *not run*" not in text
 
 
+def test_questions_say_what_one_answer_to_all_scores(results: Results) -> None:
+    record = comparison(task="commonsense", data="commonsense/boolq")
+    record["recipe"] |= {"base": "smollm2", "style": "texts"}
+    said = "The most frequent right answer, given to every item, scores"
+    assert said not in stored(results, "commonsense-boolq", record)
+    for row in record["methods"][:2]:
+        for one in row["cells"]:
+            one["one_answer"] = {"boolq": 0.63, "boolq, generated": 0.7}
+    text = stored(results, "commonsense-boolq", record)
+    assert f"{said} boolq: 63.0, boolq, generated: 70.0." in text
+
+
 def test_questions_say_how_they_were_scored(results: Results) -> None:
     record = comparison(task="commonsense", data="commonsense/boolq")
     record["recipe"] |= {"base": "smollm2", "style": "texts"}

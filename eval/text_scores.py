@@ -91,7 +91,7 @@ def heading(run: TextRun, config: TextConfig, data: str, began: float) -> dict[s
         "format": FORMAT,
         "run": run.path.resolve().name,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(time.monotonic() - began, 3),
         "base": config.base,
         "method": config.method,
         "seed": config.optim.seed,

@@ -218,10 +218,11 @@ def survive(fleet, jobs: int, kills: int, seed: int) -> None:
     fleet.until(lambda: _ended(fleet) == jobs, seconds=900)
     rows = [fleet.queue.job(job_id) for job_id in ids]
     fleet.leave()
+    alone = {"steps": STEPS, "inference": None}
     counts = {
         "jobs": jobs, "killed": victims,
         "succeeded": sum(job.state is JobState.SUCCEEDED for job in rows),
-        "as without kills": sum(_result(fleet, job_id) == {"steps": STEPS} for job_id in ids),
+        "as without kills": sum(_result(fleet, job_id) == alone for job_id in ids),
         "attempts": sum(job.attempt for job in rows),
         "steps": sum(len(fleet.steps(job_id)) for job_id in ids),
         "missing": sum(map(fleet.missing, ids)),

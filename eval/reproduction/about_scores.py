@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from eval.reproduction import commands as bash
-from eval.reproduction.compared import compared, differing, not_run
+from eval.reproduction.compared import compared, differing, not_run, not_run_of
 from eval.reproduction.differences import setting
 from eval.reproduction.markdown import of_paper
 from eval.reproduction.names import COMMONSENSE, GLUE
@@ -54,7 +56,10 @@ def glue(results: Results) -> Section:
     parts = [of_paper(printed), of_paper(results.paper("glue-large"))]
     for name, title in GLUE.items():
         if name in stored:
-            parts += [compared(stored[name], title), differing(stored[name], printed, title)]
+            parts += [
+                compared(stored[name], title), differing(stored[name], printed, title),
+                not_run_of(stored[name], bash.OUR_METHODS, partial(bash.compared, name)),
+            ]  # fmt: skip
         else:
             parts.append(not_run("minilm", title, bash.compared(name, bash.OUR_METHODS)))
     epochs = [f"{_epochs(name)} epochs of {GLUE[name]}" for name in GLUE if name in stored]

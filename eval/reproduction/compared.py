@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from eval.comparison_table import cells_of
 from eval.reproduction.differences import beside_control, difference
 from eval.reproduction.markdown import NOT_RUN, table
@@ -13,6 +15,14 @@ from eval.reproduction.stored import Result
 def not_run(base: str, title: str, command: str) -> str:
     """How it would be made."""
     return f"**{base_name(base)} on {title}**: {NOT_RUN}: `{command}`"
+
+
+def not_run_of(record: Result, methods: str, command: Callable[[str], str]) -> str:
+    """Which of our methods the record lacks, and how they would be made; empty where none."""
+    there = {row["method"] for row in record["methods"]}
+    missing = [name for name in methods.split() if name not in there]
+    names = ", ".join(map(method_name, missing))
+    return f"{names}: {NOT_RUN}: `{command(' '.join(missing))}`" if missing else ""
 
 
 def compared(record: Result, title: str) -> str:

@@ -90,6 +90,12 @@ def test_a_stored_comparison_is_shown_with_spread_seeds_and_what_is_missing(
     assert "prefix: prefix needs a language model" in text
 
 
+def test_methods_that_a_record_lacks_are_said_not_to_be_run(results: Results) -> None:
+    text = stored(results, "glue-sst2", comparison())
+    assert "DoRA, PiSSA, LoRA-Dash, LoRA-Init, LoRA-TSD with a random restart: *not run*: `" in text
+    assert "--methods dora pissa lora-dash lora-init lora-restart --seeds" in text
+
+
 def test_a_correlation_of_0_is_explained(results: Results) -> None:
     record = comparison(task="cola")
     for row in record["methods"][:2]:

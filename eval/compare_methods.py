@@ -16,7 +16,7 @@ from typing import Any
 import tyro
 
 from eval.comparison_cells import cell_result, require_same, require_scorable
-from eval.comparison_config import ComparisonConfig
+from eval.comparison_config import ComparisonConfig, Recipe
 from eval.comparison_table import best_rate, cells_of_method, row_of, table
 from eval.machine import machine
 from eval.rate_choice import rate_losses, trials_of
@@ -43,7 +43,7 @@ def compare_methods(config: ComparisonConfig) -> dict[str, Any]:
     trainings = sum(len(config.rates_of(name)) + len(config.seeds) for name in config.methods)
     steps = recipe.optim.steps
     print(f"{trainings} trainings of {steps} steps, each with its scores → {config.folder}")
-    record = _record(config)
+    record = _record(config, recipe)
     for name in config.methods:
         try:
             record["methods"].append(_row(config, name))
@@ -77,8 +77,7 @@ def _told(found: dict[str, Any]) -> str:
     return ", ".join(f"{name} {100 * value:.1f}" for name, value in found["scores"].items())
 
 
-def _record(config: ComparisonConfig) -> dict[str, Any]:
-    recipe = config.recipe()
+def _record(config: ComparisonConfig, recipe: Recipe) -> dict[str, Any]:
     # Whoever left it to --config, this is what was trained; readers of the record look here.
     budget = {
         "steps": recipe.optim.steps, "batch_size": recipe.optim.batch_size,

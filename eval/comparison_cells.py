@@ -38,6 +38,7 @@ from trainer.journal import Watch
 from trainer.memory import begin_anew
 from trainer.run import RunFolder
 from trainer.stopping import stop_on_signals
+from trainer.text.begun import placed
 from trainer.text_config import GlueConfig, TextModelConfig
 from trainer.text_run import TextRun
 
@@ -124,18 +125,18 @@ def require_same(settings: Recipe) -> None:
 
 def _told(settings: Recipe) -> Recipe:
     """What makes two cells one, on whichever machine and wherever its folder lies."""
-    base, data = _whole_path(settings.base), settings.data and _whole_path(settings.data)
     told, precision = settings.model, settings.model.precision
     if precision == "auto":
         precision = precision_name(resolve_dtype("auto", resolve_device(told.device)))
     model = TextModelConfig(precision=precision, quantization=told.quantization)
-    return replace(settings, run=None, workspace=Path(), base=base, data=data, model=model)
+    here = placed(settings)
+    base, data = _through_links(here.base), here.data and _through_links(here.data)
+    return replace(here, run=None, workspace=Path(), base=base, data=data, model=model)
 
 
-def _whole_path(place: str) -> str:
-    """Of a file or folder, by whatever path it was given; what is none is a name."""
-    path = Path(place).expanduser()
-    return str(path.resolve()) if path.exists() else place
+def _through_links(place: str) -> str:
+    """Of a whole path what it leads to; what is none is a name."""
+    return os.path.realpath(place) if os.path.isabs(place) else place
 
 
 def _others(found: Numbers, asked: Numbers, section: str = "") -> Iterator[str]:

@@ -37,10 +37,14 @@ def commonsense(results: Results) -> Section:
         "held against the paper's; differences between methods can.",
     ]
     for name, (title, column, folder) in COMMONSENSE.items():
+        command = partial(bash.compared_on_questions, folder)
         if name in stored:
-            parts += [compared(stored[name], title), differing(stored[name], printed, column)]
+            parts += [
+                compared(stored[name], title), differing(stored[name], printed, column),
+                not_run_of(stored[name], bash.OUR_METHODS, command),
+            ]  # fmt: skip
         else:
-            parts.append(not_run("smollm2", title, bash.compared_on_questions(folder)))
+            parts.append(not_run("smollm2", title, command(bash.OUR_METHODS)))
     theirs = "rank 32 for the differences above; 3 epochs of all 8 sets, 170,000 items"
     parts += [
         setting(stored.values(), bash.LLAMA3_8B, theirs),
@@ -55,13 +59,14 @@ def glue(results: Results) -> Section:
     printed, stored = results.paper("glue"), results.of("glue")
     parts = [of_paper(printed), of_paper(results.paper("glue-large"))]
     for name, title in GLUE.items():
+        command = partial(bash.compared, name)
         if name in stored:
             parts += [
                 compared(stored[name], title), differing(stored[name], printed, title),
-                not_run_of(stored[name], bash.OUR_METHODS, partial(bash.compared, name)),
+                not_run_of(stored[name], bash.OUR_METHODS, command),
             ]  # fmt: skip
         else:
-            parts.append(not_run("minilm", title, bash.compared(name, bash.OUR_METHODS)))
+            parts.append(not_run("minilm", title, command(bash.OUR_METHODS)))
     epochs = [f"{_epochs(name)} epochs of {GLUE[name]}" for name in GLUE if name in stored]
     parts += [
         setting(stored.values(), bash.DEBERTA_BASE, f"rank 8; {', '.join(epochs)}"),

@@ -150,10 +150,10 @@ def compared(task: str, methods: str, base: str = "minilm") -> str:
     )
 
 
-def compared_on_questions(folder: str, base: str = "smollm2") -> str:
+def compared_on_questions(folder: str, methods: str, base: str = "smollm2") -> str:
     """And on a set of commonsense."""
     return (
         f"python -m eval.compare_methods --task commonsense --base {base} --data "
         f"commonsense/{folder} --examples 1000 --test-items 500 --generated-items 100 "
-        f"--steps 63 --batch-size 16 --precision bf16 --methods {OUR_METHODS} --seeds 0 1 2"
+        f"--steps 63 --batch-size 16 --precision bf16 --methods {methods} --seeds 0 1 2"
     )

@@ -133,6 +133,23 @@ def test_a_head_on_half_precision_is_kept_and_trained_in_fp32(bert: Path) -> Non
     assert all(parameter.grad is not None for parameter in text.head.values())
 
 
+def test_attention_in_bf16_on_a_cpu_is_plain_and_as_exact_as_the_fused_one(llama: Path) -> None:
+    text = load_causal_lm(str(llama), TextModelConfig(device="cpu", precision="bf16"))
+    assert text.model.config._attn_implementation == "eager"
+    exact = load_causal_lm(str(llama), CPU).model
+    assert exact.config._attn_implementation == "sdpa"
+    seen = torch.arange(20) >= torch.tensor([[0], [3], [7], [15]])
+    tokens = torch.randint(3, 60, (4, 20), generator=torch.Generator().manual_seed(0))
+
+    def error_of(model: torch.nn.Module) -> float:
+        told = {"input_ids": tokens, "attention_mask": seen.long()}
+        return float((model(**told).logits - exact(**told).logits)[seen].abs().mean())
+
+    plain = error_of(text.model)
+    text.model.set_attn_implementation("sdpa")
+    assert 0 < plain < 1.2 * error_of(text.model)
+
+
 @pytest.mark.parametrize("base", ["/nowhere", "./nothing"])
 def test_a_base_that_is_not_there_is_said(base: str) -> None:
     with pytest.raises(BaseModelError, match="is not a folder"):

@@ -13,10 +13,12 @@ import tyro
 
 from benchmarks.polling import PollingBenchmark
 from benchmarks.step import StepBenchmark
+from benchmarks.text_step import TextStepBenchmark
 from trainer.command_line import run_command
 
 BENCHMARKS: Mapping[str, Callable[..., Benchmark]] = {
     "step": StepBenchmark,
+    "text-step": TextStepBenchmark,
     "polling": PollingBenchmark,
 }
 DESCRIPTION = "Measurements that print a table and write JSON with commit, versions and machine."

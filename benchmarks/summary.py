@@ -64,7 +64,7 @@ def summarize(
                 seconds=seconds,
                 cpu_seconds=cpu_seconds,
                 images_per_second=batch_size / seconds.median,
-                ratio=Spread.of(_ratios(mine, turns[0], by_cpu_time)),
+                ratio=Spread.of(ratios(mine, turns[0], by_cpu_time)),
                 peak_gib=max(turn.peak_bytes for turn in mine) / 2**30,
                 utilization=flops / cost.median / matmul_rate,
             )
@@ -72,7 +72,7 @@ def summarize(
     return rows
 
 
-def _ratios(mine: Sequence[Turn], first: Sequence[Turn], by_cpu_time: bool) -> list[float]:
+def ratios(mine: Sequence[Turn], first: Sequence[Turn], by_cpu_time: bool) -> list[float]:
     """Round by round, of the medians of the two turns."""
 
     def cost(turn: Turn) -> float:

@@ -23,16 +23,18 @@ def train(config: GlueConfig, watch: Watch | None = None) -> TextRun:
     Raises UserError for bad input, Interrupted after a stop (the run can be resumed), and
     NonFiniteError where the result would be wrong.
     """
-    return train_text(config, f"{config.task}-{config.method}", _gather, watch or Watch())
+    return train_text(config, f"{config.task}-{config.method}", gather, watch or Watch())
 
 
 def resume(path: Path, watch: Watch | None = None) -> TextRun:
     """Go on with an unfinished run, exactly where its newest checkpoint stands."""
     run = TextRun(path)
-    return resume_text(run, run.glue_config(), _gather, watch or Watch())
+    return resume_text(run, run.glue_config(), gather, watch or Watch())
 
 
-def _gather(config: GlueConfig) -> Material:
+def gather(config: GlueConfig) -> Material:
+    """The base with its head, and the tokens of the task's rows; ConfigError or DataError for bad
+    input."""
     rows = draw(read_rows(config, "train"), config.examples, config.optim.seed)
     dev = read_rows(config, "dev") if config.validation.every else []
     held_out = draw(dev, config.validation.examples, config.optim.seed)

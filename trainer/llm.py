@@ -26,16 +26,17 @@ def train(config: LLMConfig, watch: Watch | None = None) -> TextRun:
     NonFiniteError where the result would be wrong.
     """
     stem = f"{config.items.resolve().stem}-{config.method}"
-    return train_text(config, stem, _gather, watch or Watch())
+    return train_text(config, stem, gather, watch or Watch())
 
 
 def resume(path: Path, watch: Watch | None = None) -> TextRun:
     """Go on with an unfinished run, exactly where its newest checkpoint stands."""
     run = TextRun(path)
-    return resume_text(run, run.llm_config(), _gather, watch or Watch())
+    return resume_text(run, run.llm_config(), gather, watch or Watch())
 
 
-def _gather(config: LLMConfig) -> Material:
+def gather(config: LLMConfig) -> Material:
+    """The base, and the tokens of the items it is to learn; ConfigError or DataError for bad input."""
     seed, validation = config.optim.seed, config.validation
     kept = validation.examples if validation.every else 0
     found = read_items(config.items)

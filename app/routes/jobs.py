@@ -111,8 +111,8 @@ def delete_job(studio: StudioNeeded, job_id: str) -> None:
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(studio: StudioNeeded, job_id: str, how: Cancelling) -> Job:
-    return studio.cancel(job_id, how.keep)
+def cancel(studio: StudioNeeded, job_id: str, how: Cancelling | None = None) -> Job:
+    return studio.cancel(job_id, how is not None and how.keep)
 
 
 @router.post("/jobs/{job_id}/wish", status_code=202)

@@ -86,7 +86,7 @@ def test_a_job_is_asked_for_watched_and_cancelled(
     other = client.post(f"/api/jobs/{job['id']}/duplicate", json={"changes": changes}).json()
     assert other["request"]["settings"]["optim"] == {"steps": 8, "seed": 7}
     assert [row["id"] for row in client.get("/api/jobs").json()] == [job["id"], other["id"]]
-    cancelled = client.post(f"/api/jobs/{job['id']}/cancel", json={}).json()
+    cancelled = client.post(f"/api/jobs/{job['id']}/cancel").json()
     assert cancelled["state"] == "cancelled"
     early = client.delete(f"/api/jobs/{other['id']}")
     assert early.status_code == 409 and "cancel it before" in early.json()["error"]

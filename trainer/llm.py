@@ -36,7 +36,7 @@ def resume(path: Path, watch: Watch | None = None) -> TextRun:
 
 
 def gather(config: LLMConfig) -> Material:
-    """The base, and the tokens of the items it is to learn; ConfigError or DataError for bad input."""
+    """The base, and the tokens of the items it is to learn; ConfigError or DataError if unfit."""
     seed, validation = config.optim.seed, config.validation
     kept = validation.examples if validation.every else 0
     found = read_items(config.items)

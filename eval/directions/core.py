@@ -20,10 +20,12 @@ from trainer.adapters.directions import (
     change_rate,
     direction_pairs,
     highest_change_rates,
-    seeded,
     sigma_projection,
     smaller_side,
 )
+
+LTSDS = 8
+"""Directions that a change is asked for (Section 3.4)."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,6 @@ class Core:
         projection = ((change @ self.vectors) * (weight @ self.vectors)).sum(0) / self.sigma
         return change_rate(projection, self.sigma)
 
-    def random_rates(self, norm: float, label: str) -> Tensor:
-        """Change rates (k) of a Gaussian delta_w of full rank and that Frobenius norm.
-
-        u_i and v_i are orthonormal, so its coordinates are themselves independent Gaussians; no
-        matrix has to be drawn.
-        """
-        drawn = torch.randn(len(self.sigma), generator=seeded(label), dtype=torch.float64)
-        return change_rate(drawn * norm / self.weight.numel() ** 0.5, self.sigma)
-
     def amplification(self, index: Sequence[int], up: Tensor, down: Tensor) -> float:
         """|U^T (W + up @ down) V|_F / |U^T W V|_F on the chosen directions; Section 6.2."""
         u, v = direction_pairs(self.weight, self.vectors[:, list(index)])
@@ -77,8 +70,3 @@ def core_of(weight: Tensor, decomposition: Decomposition) -> Core:
 def ranked(rates: Tensor, count: int) -> tuple[int, ...]:
     """The task-specific directions: indices of the highest change rates, best first."""
     return tuple(highest_change_rates(rates, count).tolist())
-
-
-def low_rank_norm(up: Tensor, down: Tensor) -> float:
-    """Frobenius norm of up @ down, from the factors alone."""
-    return float(((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from eval.directions.core import Core, core_of
+from eval.directions.random_changes import RandomChanges, profile_of, profile_of_factors
 from eval.directions.studied import (
     AdapterRun,
     FullRun,
     Opened,
     StudiedRun,
     Tensors,
+    branch_of,
     read_tuned,
 )
 from eval.directions.studies import (
     Capture,
     Expected,
     Launched,
-    RandomChanges,
     rates_by_step,
     study_capture,
     study_change_rates,
@@ -115,16 +115,13 @@ def _study_layer(
 ) -> Row:
     """One layer of all runs, as JSON has it."""
     change = opened.tuned[path].double() - core.weight
-    asked = study_change_rates(core, change, path, draws)
-    randomly = cache(partial(RandomChanges, core, path=path, draws=draws))
-    runs = []
-    for place, run in enumerate(opened.runs):
-        if isinstance(run, AdapterRun):
-            runs.append(_study_adapter(run, path, core, asked.tsds, randomly))
-        else:
-            rates = {run.step: core.rates_of(others[place].double() - core.weight)}
-            capture = study_capture(core, asked.tsds, rates, asked.null_ltsds)
-            runs.append({"capture": asdict(capture), "launched": None})
+    asked = study_change_rates(core, change, _label(opened.full, path), draws)
+    runs = [
+        _study_adapter(run, path, core, asked.tsds, draws)
+        if isinstance(run, AdapterRun)
+        else _study_full(run, path, core, others[place], asked.tsds, draws)
+        for place, run in enumerate(opened.runs)
+    ]
     return {
         "spectrum": layer_json(asked),
         "drawn": drawn_json(path, asked) if drawn else None,
@@ -132,22 +129,34 @@ def _study_layer(
     }
 
 
+def _study_full(
+    run: FullRun, path: str, core: Core, tuned: Tensor, tsds: tuple[int, ...], draws: int
+) -> Row:
+    """One layer of another full fine-tuning."""
+    change = tuned.double() - core.weight
+    random = RandomChanges(core, profile_of(change), _label(run, path), draws)
+    capture = study_capture(core, tsds, {run.step: core.rates_of(change)}, random.chosen)
+    return {"capture": asdict(capture), "launched": None}
+
+
 def _study_adapter(
-    run: AdapterRun,
-    path: str,
-    core: Core,
-    tsds: tuple[int, ...],
-    randomly: Callable[[int], RandomChanges],
+    run: AdapterRun, path: str, core: Core, tsds: tuple[int, ...], draws: int
 ) -> Row | None:
     """One layer of one adapter; None where it does not adapt it."""
     adapter, by_step = run.native.config, run.layer_by_step(path)
     if not by_step:
         return None
-    random = randomly(adapter.initial_rank)
+    ended = branch_of(by_step[run.native.step], adapter).stacked_factors()
+    random = RandomChanges(core, profile_of_factors(*ended), _label(run, path), draws)
     rates = rates_by_step(core, by_step, adapter)
     capture = study_capture(core, tsds, rates, random.chosen)
     launched = study_launched(core, tsds, by_step[run.native.step], adapter, random)
     return {"capture": asdict(capture), "launched": launched and asdict(launched)}
+
+
+def _label(run: StudiedRun, path: str) -> str:
+    """Seeds draw on their own, so that the mean over them can be held against that of the draws."""
+    return f"{run.config.optim.seed}:{path}"
 
 
 def _studied(run: StudiedRun, place: int, rows: Mapping[str, Row]) -> Studied:

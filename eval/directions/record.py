@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,11 +11,11 @@ from eval.directions.ablation import ablations, unscored
 from eval.directions.layer_by_layer import Spectrum, Studied
 from eval.directions.pooled import plain_lora, pools
 from eval.directions.studied import AdapterRun, FullRun, StudiedRun
-from eval.directions.summary import capture_json, launched_json, spectrum_json
+from eval.directions.summary import capture_json, launched_json, of_attention, spectrum_json
 from eval.directions.written import losses, score_of_run
 from eval.machine import machine
 
-FORMAT = 2
+FORMAT = 3
 
 
 def record_of(
@@ -67,11 +68,31 @@ def _method(pool: Sequence[Studied]) -> dict[str, Any]:
         "runs": [_name(each.run) for each in pool],
         "seeds": [each.seed for each in pool],
         "launch_step": first.launch_step,
-        "capture": capture_json([each.captures for each in pool]),
-        **launched_json([each.launched for each in pool]),
+        **_found(pool),
+        "attention": _found_in_attention(pool),
         "losses": losses(runs),
         "score": [score_of_run(run) for run in runs],
     }
+
+
+def _found(pool: Sequence[Studied]) -> dict[str, Any]:
+    """Fig. 3, Tables 5 and 6."""
+    return {
+        "capture": capture_json([each.captures for each in pool]),
+        **launched_json([each.launched for each in pool]),
+    }
+
+
+def _found_in_attention(pool: Sequence[Studied]) -> dict[str, Any] | None:
+    """The same in queries, keys and values alone, which the paper's Fig. 3 is a mean over; None
+    where there are no others, or none of these."""
+    alone = [
+        replace(each, captures=of_attention(each.captures), launched=of_attention(each.launched))
+        for each in pool
+    ]
+    all_have_some = all(each.captures for each in alone)
+    fewer = any(len(a.captures) < len(b.captures) for a, b in zip(alone, pool, strict=True))
+    return _found(alone) if all_have_some and fewer else None
 
 
 def _plain_lora(pool: Sequence[Studied], members: Mapping[str, Sequence[Studied]]) -> str | None:

@@ -1,9 +1,9 @@
 """The studies of one layer: change rates, precision and recall, alignment, amplification.
 
-Each has its null beside, since random changes of one W prefer the same small sigmas: random
-delta_w of the adapter's rank stand in for LoRA's (as in `eval.null_overlap`), and a Gaussian of
-full rank and equal norm for W* - W. Chance is that of a draw without preference. And precision and
-recall have those of a guess that needs no training: the directions with the smallest sigmas.
+Each has its null beside, since random changes of one W prefer the same small sigmas: changes with
+the singular values of the one that is studied and random directions (`random_changes`). Chance is
+that of a draw without preference. And precision and recall have those of a guess that needs no
+training: the directions with the smallest sigmas.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eval.directions.core import Core, low_rank_norm, ranked
+from eval.directions.core import LTSDS, Core, ranked
+from eval.directions.random_changes import RandomChanges, profile_of
 from eval.directions.studied import Tensors, branch_of
-from eval.null_overlap import random_factors
 from eval.tsd_overlap import overlap
 from trainer.adapters.config import AdapterConfig
 
-LTSDS = 8
-"""Directions that a change is asked for (Section 3.4)."""
 MOST_CRUCIAL, UPPER = 4, 16
 """TSDs that recall looks for, and TSDs that precision looks among."""
 
@@ -34,16 +32,11 @@ class ChangeRates:
     """Fig. 1: how W* - W changed the core directions of one weight."""
 
     rates: Tensor  # (k), by sigma descending
-    null: Tensor  # (draws, k), of random changes of equal norm
+    null: Tensor  # (draws, k), of random changes
 
     @property
     def tsds(self) -> tuple[int, ...]:
         return ranked(self.rates, UPPER)
-
-    @property
-    def null_ltsds(self) -> list[tuple[int, ...]]:
-        """What stands beside another full fine-tuning."""
-        return [ranked(row, LTSDS) for row in self.null]
 
 
 @dataclass(frozen=True)
@@ -84,21 +77,8 @@ class Launched:
 def study_change_rates(core: Core, change: Tensor, label: str, draws: int) -> ChangeRates:
     """Change rates of W* - W, and of as many random changes as asked for."""
     change = change.double()
-    norm = float(torch.linalg.norm(change))
-    null = [core.random_rates(norm, f"null:{draw}:{label}:full") for draw in range(draws)]
-    return ChangeRates(core.rates_of(change), torch.stack(null))
-
-
-class RandomChanges:
-    """Random changes of one weight, of the rank that an adapter has."""
-
-    def __init__(self, core: Core, rank: int, path: str, draws: int) -> None:
-        labels = [f"null:{draw}:{path}" for draw in range(draws)]
-        self.factors = [
-            (up.double(), down.double())
-            for up, down in (random_factors(core.weight, rank, label) for label in labels)
-        ]
-        self.chosen = [ranked(core.rates(up, down), LTSDS) for up, down in self.factors]
+    random = RandomChanges(core, profile_of(change), label, draws)
+    return ChangeRates(core.rates_of(change), torch.stack(random.rates))
 
 
 def study_capture(
@@ -160,16 +140,15 @@ def study_launched(
     config: AdapterConfig,
     random: RandomChanges,
 ) -> Launched | None:
-    """Alignment and amplification of the finished adapter; None where nothing was launched, or
-    every direction was, so that none was chosen."""
+    """Alignment and amplification of the finished adapter, beside random changes with its singular
+    values; None where nothing was launched, or every direction was, so that none was chosen."""
     if not config.chosen or config.direction == "all":
         return None
     index = tuple(tensors["direction_index"].tolist())[:LTSDS]
     if min(index) < 0:
         return None
-    up, down = branch_of(tensors, config).stacked_factors()
-    dtsds = ranked(core.rates(up, down), LTSDS)
-    rows = _random_rows(core, tsds, random, len(index), low_rank_norm(up, down))
+    dtsds = ranked(core.rates(*branch_of(tensors, config).stacked_factors()), LTSDS)
+    rows = _random_rows(tsds, random, len(index))
     chance = aligned_by_chance(len(index), len(core.sigma))
     return Launched(
         aligned(tsds, index, dtsds),
@@ -202,14 +181,11 @@ def aligned_by_chance(ltsds: int, usable: int) -> Numbers:
     }
 
 
-def _random_rows(
-    core: Core, tsds: Sequence[int], random: RandomChanges, ltsds: int, norm: float
-) -> tuple[Numbers, ...]:
+def _random_rows(tsds: Sequence[int], random: RandomChanges, ltsds: int) -> tuple[Numbers, ...]:
     """A draw plays the launch, the next one the end; independent, as learning is not."""
     rows = []
-    for draw, (chosen, (up, down)) in enumerate(zip(random.chosen, random.factors, strict=True)):
+    for draw, (chosen, change) in enumerate(zip(random.chosen, random.changes, strict=True)):
         launched, ended = chosen[:ltsds], random.chosen[(draw + 1) % len(random.chosen)]
-        scaled = up * (norm / low_rank_norm(up, down))
-        amplified = core.amplification(launched, scaled, down)
+        amplified = change.amplification(launched)
         rows.append({**aligned(tsds, launched, ended), "amplification": amplified})
     return tuple(rows)

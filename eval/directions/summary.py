@@ -7,33 +7,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from scipy import stats
 from torch import Tensor
 
 from eval.directions.studies import Capture, ChangeRates, Expected, Launched
 from eval.directions.written import spread
 from trainer.adapters.directions import highest_change_rates
 
+Found = TypeVar("Found")
 TAIL = 0.1
 """The end of the spectrum: its last tenth."""
 
 
+ATTENTION = ("query", "key", "value", "query_proj", "key_proj", "value_proj",
+             "q_proj", "k_proj", "v_proj")  # fmt: skip
+"""The linears that the paper's Fig. 3 is a mean over, as models call them."""
+
+
 @dataclass(frozen=True)
 class Beside:
-    """The mean over layers for random changes: its mean over draws, and where 95 % of them lie."""
+    """What random changes give in a run's place: the mean over layers and seeds, and the interval
+    that holds 95 % of such means."""
 
     mean: float
     low: float
     high: float
 
 
-def beside(expected: Sequence[Expected], name: str) -> Beside:
-    """The null of one number, each layer weighing the same."""
-    by_draw = np.mean([[draw[name] for draw in layer.draws] for layer in expected], axis=0)
-    low, high = np.quantile(by_draw, [0.025, 0.975])
-    return Beside(float(by_draw.mean()), float(low), float(high))
+def beside(seeds: Sequence[Mapping[str, Expected]], name: str) -> Beside:
+    """The null of one number, each layer weighing the same, and each seed.
+
+    The interval is a prediction interval: of so few draws the quantiles themselves lie too close
+    (those of 20 draws hold 87 % of others).
+    """
+    by_seed = [
+        np.mean([[draw[name] for draw in layer.draws] for layer in seed.values()], axis=0)
+        for seed in seeds
+    ]
+    by_draw = np.mean(by_seed, axis=0)
+    draws, mean, deviation = len(by_draw), float(by_draw.mean()), float(by_draw.std(ddof=1))
+    wide = float(stats.t.ppf(0.975, draws - 1)) * deviation * (1 + 1 / draws) ** 0.5
+    return Beside(mean, mean - wide, mean + wide)
+
+
+def of_attention(found: Mapping[str, Found]) -> dict[str, Found]:
+    """What was found in queries, keys and values; all other linears are left out."""
+    return {path: row for path, row in found.items() if path.rpartition(".")[2] in ATTENTION}
 
 
 def mean_chance(expected: Sequence[Expected], name: str) -> float:
@@ -78,14 +100,14 @@ def capture_json(seeds: Sequence[Mapping[str, Capture]]) -> dict[str, Any]:
     """
     first = list(seeds[0].values())
     steps = [step for step in first[0].steps if all(step in _steps(seed) for seed in seeds)]
-    expected = [capture.expected for capture in first]
+    expected = [{path: row.expected for path, row in seed.items()} for seed in seeds]
     return {
         "steps": steps,
         **{
             name: {
                 **_curve(seeds, name, steps),
                 **_held_against(expected, name),
-                "smallest": float(np.mean([layer.smallest[name] for layer in expected])),
+                "smallest": float(np.mean([layer.expected.smallest[name] for layer in first])),
             }
             for name in ("precision", "recall")
         },
@@ -130,23 +152,13 @@ def launched_json(seeds: Sequence[Mapping[str, Launched]]) -> dict[str, Any]:
     """Tables 5 and 6; nothing where nothing was launched."""
     if not all(seeds):
         return {}
-    expected = [layer.expected for layer in seeds[0].values()]
+    expected = [{path: row.expected for path, row in seed.items()} for seed in seeds]
     amplification = _numbers([{p: row.amplification for p, row in s.items()} for s in seeds])
-    amplification["all"].update(_amplified_at_random(seeds))
+    amplification["all"]["null"] = asdict(beside(expected, "amplification"))
     alignment = _numbers([{p: row.alignment for p, row in s.items()} for s in seeds])
     for name, row in alignment.items():
         row.update(_held_against(expected, name))
     return {"alignment": alignment, "amplification": amplification}
-
-
-def _amplified_at_random(seeds: Sequence[Mapping[str, Launched]]) -> dict[str, Any]:
-    """Each seed's null, as random changes are given the norm of its change; and their mean."""
-    nulls = [
-        asdict(beside([layer.expected for layer in seed.values()], "amplification"))
-        for seed in seeds
-    ]
-    mean = {name: float(np.mean([null[name] for null in nulls])) for name in nulls[0]}
-    return {"null": mean, "null_by_seed": nulls}
 
 
 def _numbers(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Any]]:
@@ -163,5 +175,6 @@ def _numbers(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, di
     }
 
 
-def _held_against(expected: Sequence[Expected], name: str) -> dict[str, Any]:
-    return {"null": asdict(beside(expected, name)), "chance": mean_chance(expected, name)}
+def _held_against(expected: Sequence[Mapping[str, Expected]], name: str) -> dict[str, Any]:
+    chance = mean_chance(list(expected[0].values()), name)
+    return {"null": asdict(beside(expected, name)), "chance": chance}

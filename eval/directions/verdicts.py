@@ -1,7 +1,7 @@
 """Each number of a method beside its null: what it is held against, and whether it is above.
 
-A number is above the null where every seed's is above 95 % of the random changes, below likewise;
-mixed where the seeds disagree on that, and else as random. Reads what directions.json holds; no
+A number is above the null where the mean over seeds is above the interval that holds 95 % of such
+means of random changes, below likewise, and else as random. Reads what directions.json holds; no
 torch.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 Record = Mapping[str, Any]
-Verdict = Literal["above", "as random", "below", "mixed"]
+Verdict = Literal["above", "as random", "below"]
 
 
 def numbers(method: Record) -> dict[str, dict[str, Any]]:
@@ -32,16 +32,10 @@ def numbers(method: Record) -> dict[str, dict[str, Any]]:
 
 
 def verdict(row: Record) -> Verdict:
-    """Of one number with its null, or with each seed's own where the null is not one for all."""
-    nulls = row.get("null_by_seed", [row["null"]] * len(row["seeds"]))
-    places = {
-        (value > null["high"]) - (value < null["low"])
-        for value, null in zip(row["seeds"], nulls, strict=True)
-    }
-    if len(places) > 1:
-        return "mixed"
-    words: dict[int, Verdict] = {1: "above", 0: "as random", -1: "below"}
-    return words[places.pop()]
+    """Of one number with its null."""
+    if row["mean"] > row["null"]["high"]:
+        return "above"
+    return "below" if row["mean"] < row["null"]["low"] else "as random"
 
 
 def amount(row: Record, form: str) -> str:

@@ -22,12 +22,16 @@ def summary(record: Record) -> str:
     ]
     for name, method in record["methods"].items():
         lines += ["", *_block(name, method)]
+        if method.get("attention"):
+            alone = {**method, **method["attention"]}
+            lines += _block(f"{name}, queries, keys and values alone", alone)
     if record["methods"]:
         lines += [
             "",
-            f"  random: 95 % of {record['null_draws']} random changes of the adapter's rank on "
-            "these weights; smallest σ: a",
-            "  guess that needs no training; ± deviation over seeds",
+            f"  random: where 95 % of the means of random changes lie, {record['null_draws']} a "
+            "layer and seed, with the singular values",
+            "  of what was learned; smallest σ: a guess that needs no training; ± deviation over "
+            "seeds",
         ]
     for name, ablation in record["ablations"].items():
         lines += ["", *_ablation(name, ablation)]

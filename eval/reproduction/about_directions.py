@@ -11,7 +11,7 @@ from eval.reproduction.markdown import NOT_RUN, of_paper, printed_value, table
 from eval.reproduction.names import BASES
 from eval.reproduction.section import Section, commands, joined
 from eval.reproduction.stored import Result, Results
-from eval.reproduction.studied import how_made, none_here, place, studies, usual
+from eval.reproduction.studied import WHERE, how_made, none_here, place, studies, usual
 
 BY_THE_STUDIES = (
     f"LLaMA-7B: {NOT_RUN}; by the commands under Figs. 1 and 2, and for ranks 16 and 32 the same "
@@ -43,7 +43,8 @@ def _in_the_tail(record: Result) -> str:
     points = round(100 * (own - null))
     return (
         f"Of the 16 directions with the highest rates {own:.0%} lie in the last tenth of the "
-        f"spectrum, mean over {layers} layers; of random changes of equal norm {null:.0%}.\n\n"
+        f"spectrum, mean over {layers} layers; of random changes with its "
+        f"singular values {null:.0%}.\n\n"
         f"Where we differ: the paper draws no random changes. These TSDs lie in the last tenth "
         f"{_more(points)} than random changes put there, whose spread is not stored. "
         f"{_smaller(record)}"
@@ -74,9 +75,11 @@ def _more(points: int) -> str:
 def capture(results: Results) -> Section:
     printed = results.paper("capture")
     theirs = {row[0]: row[1] for row in printed["rows"]}
-    parts = [of_paper(printed), "The paper asks plain LoRA, at three ranks."]
+    parts = [of_paper(printed), "The paper asks plain LoRA, at three ranks, and takes means over "
+             "queries, keys and values."]  # fmt: skip
     for name, record in studies(results):
-        parts += [_beside_null(name, record, list(theirs)), _differing(record, "lora", theirs)]
+        parts += [_beside_null(name, record, list(theirs)), _differing(record, "lora", theirs),
+                  _repeated(record)]  # fmt: skip
     parts += [none_here(studies(results)), BY_THE_STUDIES]
     return Section("Fig. 3: do LTSDs find TSDs?", joined(parts))
 
@@ -89,6 +92,11 @@ def alignment(results: Results) -> Section:
     parts = [of_paper(printed)]
     for name, record in found:
         parts += [_beside_null(name, record, list(theirs)), _differing(record, "lora-tsd", theirs)]
+    if found:
+        parts.append(
+            "DTSD in LTSD is held against launches and ends that are drawn independently; of a "
+            "training the end grows out of the launch, so more than that says little."
+        )
     records = [record for _, record in found]
     parts += [
         none_here(found),
@@ -143,7 +151,8 @@ def _dash_or_factors(record: Result, printed: Result) -> str:
     whole = place("lora-tsd", "the whole amplification", found["all"], beside)
     return (
         f"Where we differ: at rank {method['rank']} {whole}; {more}. What was folded in before "
-        "the launch counts under all and AB."
+        "the launch counts under all and AB. LoRA-TSD takes LoRA-Init's factors out of W, so its "
+        "AB begins at 1 and its dash at 0; LoRA-Dash leaves W under both, which begin at 1."
     )
 
 
@@ -152,21 +161,52 @@ def _differing(record: Result, method: str, theirs: dict[str, Any]) -> str:
     found = usual(record, [method])
     if not found:
         return ""
-    rows = numbers(found[method])
+    linears, asked = _by_linears(found[method])[-1]
+    rows = numbers(asked)
     told = [place(method, what, rows[what], said) for what, said in theirs.items() if what in rows]
-    return f"Where we differ: {'; '.join(told)}. The paper gives no random changes." if told else ""
+    return (
+        f"Where we differ, mean over {linears}: {'; '.join(told)}. The paper gives no random "
+        "changes." if told else ""
+    )  # fmt: skip
+
+
+def _by_linears(method: Result) -> list[tuple[str, Result]]:
+    """What was found in all linears, and where there are more, in those of the paper's means."""
+    return [
+        (linears, part)
+        for linears, part in (("all linears", method), ("q, k, v", method.get("attention")))
+        if part
+    ]
+
+
+def _repeated(record: Result) -> str:
+    """Whether TSDs are there to be found: full fine-tunings of other seeds, asked for them."""
+    found = usual(record, ["full"])
+    if not found:
+        return ""
+    linears, asked = _by_linears(found["full"])[-1]
+    told = [f"{what} {amount(row, '.2f')}, {WHERE[verdict(row)]}"
+            for what, row in numbers(asked).items() if what in ("precision", "recall")]  # fmt: skip
+    return (
+        f"Other seeds of full fine-tuning are asked for W\\*'s TSDs as well ({linears}): "
+        f"{'; '.join(told)}. What does not repeat there, no adapter could find."
+    )
 
 
 def _beside_null(name: str, record: Result, wanted: Sequence[str]) -> str:
-    rows = []
-    for label, method in record["methods"].items():
-        for key, row in numbers(method).items():
-            if key in wanted:
-                null = row["null"]
-                rows.append([
-                    label, str(len(method["runs"])), key, amount(row, ".2f"),
-                    f"{null['low']:.2f} to {null['high']:.2f}",
-                    f"{row['smallest']:.2f}" if "smallest" in row else "–", verdict(row),
-                ])  # fmt: skip
-    head = ["run", "seeds", "what", "found", "95 % of random changes", "the 8 smallest σ", "it is"]
-    return f"Here, {name}, {record['null_draws']} random changes a layer:\n\n{table(head, rows)}"
+    rows = [
+        [label, str(len(method["runs"])), linears, key, amount(row, ".2f"),
+         f"{row['null']['low']:.2f} to {row['null']['high']:.2f}",
+         f"{row['smallest']:.2f}" if "smallest" in row else "–", verdict(row)]
+        for label, method in record["methods"].items()
+        for linears, part in _by_linears(method)
+        for key, row in numbers(part).items()
+        if key in wanted
+    ]  # fmt: skip
+    head = ["run", "seeds", "mean over", "what", "found", "95 % of random changes",
+            "the 8 smallest σ", "it is"]  # fmt: skip
+    return (
+        f"Here, {name}, beside {record['null_draws']} random changes a layer and seed, which have "
+        "the singular values of what was learned (the interval is that of their means over as many "
+        f"seeds):\n\n{table(head, rows)}"
+    )

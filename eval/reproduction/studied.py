@@ -15,7 +15,6 @@ WHERE = {
     "above": "above random changes",
     "as random": "inside random changes",
     "below": "below random changes",
-    "mixed": "above, inside or below random changes, by the seed",
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eval.directions.core import Core, core_of, low_rank_norm, ranked
+from eval.directions.core import Core, core_of, ranked
 from eval.tsd_overlap import overlap
 from trainer.adapters.decomposition import decompose
 
@@ -45,17 +45,6 @@ def test_change_rates_are_those_of_the_dense_formula(shape: tuple[int, int]) -> 
     torch.testing.assert_close(core.rates_of(up @ down), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_random_rates_are_those_of_a_gaussian_matrix_of_that_norm() -> None:
-    core = made((12, 20))
-    drawn = torch.stack([core.random_rates(3.0, f"a{n}") for n in range(2000)]).square().mean(0)
-    generator = torch.Generator().manual_seed(1)
-    dense = []
-    for _ in range(2000):
-        change = torch.randn(12, 20, generator=generator).double()
-        dense.append(core.rates_of(change * 3 / 240**0.5))
-    torch.testing.assert_close(drawn, torch.stack(dense).square().mean(0), rtol=0.2, atol=0)
-
-
 @SHAPES
 def test_amplification_is_that_of_the_dense_formula(shape: tuple[int, int]) -> None:
     weight = weight_of(shape).double()
@@ -67,11 +56,6 @@ def test_amplification_is_that_of_the_dense_formula(shape: tuple[int, int]) -> N
     after = torch.linalg.norm(left.T @ (weight + up @ down) @ right)
     expected = float(after / torch.linalg.norm(left.T @ weight @ right))
     assert made(shape).amplification(chosen, up, down) == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_norm_of_a_product_needs_no_product() -> None:
-    up, down = torch.randn(9, 3).double(), torch.randn(3, 7).double()
-    assert low_rank_norm(up, down) == pytest.approx(float(torch.linalg.norm(up @ down)))
 
 
 def test_a_share_counts_members_whatever_their_order() -> None:

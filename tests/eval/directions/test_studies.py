@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from eval.directions.core import Core, core_of
+from eval.directions.random_changes import Profile, RandomChanges
 from eval.directions.studied import branch_of
 from eval.directions.studies import (
-    RandomChanges,
     aligned,
     amplifications,
     captured,
@@ -48,6 +48,10 @@ def branch_tensors(config: AdapterConfig) -> dict[str, Tensor]:
             for parameter in branch.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.1)
     return {name: tensor.detach() for name, tensor in branch.state_dict().items()}
+
+
+def at_random(core: Core, draws: int) -> RandomChanges:
+    return RandomChanges(core, Profile(torch.tensor([2.0, 1.0, 0.5]).double()), "layer", draws)
 
 
 def test_precision_and_recall_of_a_case_counted_by_hand() -> None:
@@ -105,7 +109,7 @@ def test_a_change_that_is_the_task_finds_all_of_it(core: Core) -> None:
     change = branch_of(tensors, config).delta_w()
     tsds = study_change_rates(core, change, "layer", draws=2).tsds
     unchanged = {**tensors, "lora_B": torch.zeros_like(tensors["lora_B"])}
-    random = RandomChanges(core, 4, "layer", draws=3)
+    random = at_random(core, 3)
     rates = rates_by_step(core, {5: unchanged, 10: tensors}, config)
     found = study_capture(core, tsds, rates, random.chosen)
     assert found.steps == (5, 10)
@@ -118,7 +122,7 @@ def test_a_change_that_is_the_task_finds_all_of_it(core: Core) -> None:
 
 def test_what_stands_beside_a_launch_is_random_changes_of_the_same_size(core: Core) -> None:
     config = AdapterConfig(method="lora-tsd", rank=3, alpha=6, num_directions=5)
-    random = RandomChanges(core, 3, "layer", draws=4)
+    random = at_random(core, 4)
     tsds = tuple(range(16))
     found = study_launched(core, tsds, branch_tensors(config), config, random)
     assert found is not None and len(found.expected.draws) == 4
@@ -129,7 +133,7 @@ def test_what_stands_beside_a_launch_is_random_changes_of_the_same_size(core: Co
 
 def test_where_nothing_was_launched_there_is_nothing_to_align(core: Core) -> None:
     plain = AdapterConfig(method="lora", rank=3)
-    random = RandomChanges(core, 3, "layer", draws=2)
+    random = at_random(core, 2)
     assert study_launched(core, (0,), branch_tensors(plain), plain, random) is None
     launching = AdapterConfig(method="lora-dash", rank=3, num_directions=2)
     fresh = LowRankBranch(IN, OUT, launching, torch.device("cpu")).state_dict()

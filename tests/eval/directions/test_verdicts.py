@@ -1,4 +1,4 @@
-"""Above the null or not: by every seed, not by the mean."""
+"""Above the null or not: by the mean over seeds."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ from eval.directions.verdicts import amount, numbers, verdict
 
 
 @pytest.mark.parametrize(
-    ("seeds", "expected"),
-    [([0.7, 0.9], "above"), ([0.5, 0.6], "as random"), ([0.1], "below"), ([0.9, 0.5], "mixed")],
+    ("mean", "expected"),
+    [(0.8, "above"), (0.6, "as random"), (0.45, "as random"), (0.1, "below")],
 )
-def test_a_number_is_above_the_null_only_with_every_seed(seeds: list[float], expected: str) -> None:
-    assert verdict({"seeds": seeds, "null": {"low": 0.4, "high": 0.6}}) == expected
-
-
-def test_a_seed_is_held_against_its_own_null_where_it_has_one() -> None:
-    nulls = [{"low": 0.4, "high": 0.6}, {"low": 0.6, "high": 0.8}]
-    row = {"seeds": [0.7, 0.7], "null": nulls[0], "null_by_seed": nulls}
-    assert verdict(row) == "mixed"
+def test_the_mean_over_seeds_is_held_against_the_null(mean: float, expected: str) -> None:
+    assert verdict({"mean": mean, "null": {"low": 0.4, "high": 0.6}}) == expected
 
 
 def test_precision_and_recall_are_those_at_the_end() -> None:

@@ -143,12 +143,13 @@ def _overlap(record: Result) -> str:
         for what, yardstick in yardsticks.items()
     ]
     head = ["on the same weights", "two of them share", "pairs of subjects above", "below"]
-    verdicts = [f"beside {what} {_verdict(shared, yardstick)}"
-                for what, yardstick in yardsticks.items()]  # fmt: skip
     return (
-        f"{said}\n\n{table(head, rows)}\n\nWhere we differ: by chance {len(shared) / 40:.1f} pairs "
-        f"would lie above and as many below. So {'; '.join(verdicts)}. Learning moves A, so runs "
-        "that share its start share it less and less."
+        f"{said}\n\n{table(head, rows)}\n\nWhere we differ: whether they share more than random "
+        "changes do is not said. The spans are those of a few draws, whose pairs hang together; "
+        "they lie too close for single pairs to count as outside. And the random changes have "
+        "singular values that are all alike, as learned ones are not, which decides how high small "
+        f"σ rank. Random changes with the singular values of the learned ones: {NOT_RUN}. Learning "
+        "moves A, so runs that share its start share it less and less."
     )
 
 
@@ -163,15 +164,3 @@ def _outside(shared: Sequence[float], null: Mapping[str, Any]) -> tuple[int, int
     """How many lie above the span of two random changes, and how many below."""
     above = sum(share > null["high"] for share in shared)
     return above, sum(share < null["low"] for share in shared)
-
-
-def _verdict(shared: Sequence[float], null: Mapping[str, Any]) -> str:
-    """Which way the pairs lean: more on that side than on the other, and twice as many as by
-    chance."""
-    above, below = _outside(shared, null)
-    much = len(shared) / 20
-    if above > max(below, much):
-        return "they share more: few shared directions alone are no sign of directions of their own"
-    if below > max(above, much):
-        return "they share less, as directions of their own would"
-    return "how much they share tells nothing of the subjects"

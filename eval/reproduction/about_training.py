@@ -90,11 +90,25 @@ def _lower_or_not(shown: Mapping[str, Result]) -> str:
         "one seed": "one seed says nothing of the spread",
     }[higher.sign]
     interval = "" if higher.half_width is None else (
-        f" (95 % interval of the mean ±{higher.half_width:.3f})")  # fmt: skip
+        f" (95 % interval of the mean ±{higher.half_width:.4f})")  # fmt: skip
     return (
         f"Where we differ: LoRA-TSD's validation loss at the end {MINUS} LoRA's: "
-        f"{signed(higher.mean, 3)}{higher.spread(3)}, {higher.above}{interval}, {said}."
-    )
+        f"{signed(higher.mean, 4)}{higher.spread(4)}, {higher.above}{interval}, {said}. "
+        f"{_on_the_way(shown)}"
+    ).strip()
+
+
+def _on_the_way(shown: Mapping[str, Result]) -> str:
+    """The same difference at every look before the end, as means over seeds."""
+    plain, tsd = (_looks(shown[name]["losses"]) for name in ("lora", "lora-tsd"))
+    told = [f"{signed(tsd[step] - plain[step], 3)} at {step}"
+            for step in sorted({*plain} & {*tsd})[:-1] if step]  # fmt: skip
+    return f"On the way there: {', '.join(told)}." if told else ""
+
+
+def _looks(losses: Result) -> dict[int, float]:
+    validation = losses["validation"]
+    return dict(zip(validation["steps"], validation["mean"], strict=True))
 
 
 def _end_by_seed(row: Result) -> dict[int, float]:

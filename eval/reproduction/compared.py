@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import fmean
 
 from eval.comparison_table import cells_of
 from eval.reproduction.differences import beside_control, difference
 from eval.reproduction.markdown import NOT_RUN, table
-from eval.reproduction.names import base_name, method_name
+from eval.reproduction.names import ONE_ANSWER, base_name, method_name
 from eval.reproduction.section import base_of
 from eval.reproduction.stored import Result
 
@@ -102,13 +103,29 @@ def _unlearnt(record: Result) -> list[str]:
 
 
 def _without_reading(record: Result) -> list[str]:
-    """What one answer to every question scores, where the cells tell."""
+    """What one answer to everything scores, where that is known, and whether methods do better."""
     cells = [cell for row in record["methods"] for cell in row.get("cells", ())]
-    told = cells[0].get("one_answer") if cells else None
+    task = record["asked"].get("task")
+    known = {"accuracy": ONE_ANSWER[task]} if task in ONE_ANSWER else {}
+    told: dict[str, float] = cells[0].get("one_answer", known) if cells else {}
     if not told:
         return []
     scores = ", ".join(f"{name}: {100 * value:.1f}" for name, value in told.items())
-    return [f"The most frequent right answer, given to every item, scores {scores}."]
+    said = f"The most frequent right answer, given to every item, scores {scores}."
+    return [f"{said} {_nothing_learnt(record, *next(iter(told.items())))}".strip()]
+
+
+def _nothing_learnt(record: Result, measure: str, one_answer: float) -> str:
+    """Where no method's mean over seeds is above that by two standard errors of so many items."""
+    rows = [row["cells"] for row in record["methods"] if row.get("cells")]
+    best = max(fmean(cell["scores"][measure] for cell in cells) for cells in rows)
+    error = (one_answer * (1 - one_answer) / rows[0][0]["items"]) ** 0.5
+    if best > one_answer + 2 * error:
+        return ""
+    return (
+        f"No method is above it by two standard errors of so many items ({200 * error:.1f}): none "
+        "has learnt the task here, and what they differ by says nothing of the paper's differences."
+    )
 
 
 def _items(record: Result) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from eval.reproduction.markdown import MINUS, printed_value, signed
 from eval.reproduction.names import BASES, method_name
-from eval.reproduction.paired import Paired, paired
+from eval.reproduction.paired import LEVEL, Paired, holm, paired
 from eval.reproduction.section import base_of
 from eval.reproduction.stored import Result
+from trainer.adapters.config import AdapterConfig
 
 CONTROL = "lora-restart"
 
@@ -62,10 +63,14 @@ def agreement(here: Paired, theirs: float) -> str:
     """How the signs go together, as far as the seeds tell."""
     if here.sign == "one seed":
         return "One seed says nothing of the spread."
-    interval = f"The mean's 95 % interval is ±{here.half_width:.1f}"
+    interval = _interval(here)
     if here.sign == "open":
         return f"{interval} and holds 0, so the sign is open."
     return f"{interval}: the sign is the {'same' if here.mean * theirs > 0 else 'other'}."
+
+
+def _interval(here: Paired) -> str:
+    return f"The mean's 95 % interval is ±{here.half_width:.1f}"
 
 
 def beside_control(record: Result) -> str:
@@ -75,8 +80,34 @@ def beside_control(record: Result) -> str:
         return ""
     return (
         f"The control, LoRA-TSD with random factors in place of LoRA-Init's (its Δσ is on the same "
-        f"directions), {MINUS} LoRA: {_amount(restart)}; LoRA-TSD {MINUS} the control, so what "
-        f"LoRA-Init's factors add: {_amount(tsd)}."
+        f"directions), {MINUS} LoRA: {_amount(restart)}{_known_to(restart)}; LoRA-TSD {MINUS} the "
+        f"control, so what LoRA-Init's factors add: {_amount(tsd)}{_known_to(tsd)}."
+    )
+
+
+def _known_to(here: Paired) -> str:
+    return "" if here.half_width is None else f" (95 % interval ±{here.half_width:.1f})"
+
+
+def of_many(records: Mapping[str, Result]) -> str:
+    """What is left of single differences where all of a section's tables are looked at together,
+    by title; empty where there are none."""
+    looks = {
+        f"{title}, {method_name(second)} {MINUS} {method_name(first)}": found.p
+        for title, record in records.items()
+        for first, second in (("lora", "lora-tsd"), ("lora", CONTROL), (CONTROL, "lora-tsd"))
+        if (found := gained(record, first, second)) is not None and found.p is not None
+    }
+    alone = [f"{what} (p = {p:.3f})" for what, p in looks.items() if p < 1 - LEVEL]
+    if len(looks) < 2:
+        return ""
+    held = [
+        what for what, is_held in zip(looks, holm(list(looks.values())), strict=True) if is_held
+    ]
+    return (
+        f"These tables look at {len(looks)} differences, of which one in twenty would leave 0 out "
+        f"by chance; alone do: {'; '.join(alone) or 'none'}. With Holm's correction for all of "
+        f"them: {'; '.join(held) or 'none'}."
     )
 
 
@@ -100,7 +131,25 @@ def _setting(record: Result, paper: str) -> str:
         size = f"{base.title}, {BASES[paper].title} having {times:.0f} times its parameters; "
     rows = asked["steps"] * asked["batch_size"]
     drawn = f", of {asked['examples']:,}" if asked.get("examples") else ""
+    launch = _launch(record)
     return (
         f"{size}rank {asked['rank']}; {asked['steps']} steps of {asked['batch_size']}, so "
-        f"{rows:,} rows are drawn{drawn}"
+        f"{rows:,} rows are drawn{drawn}{f'; {launch}' if launch else ''}"
+    )
+
+
+def _launch(record: Result) -> str:
+    """When directions are chosen, and what becomes of what was learned before."""
+    told = record["recipe"].get("adapter")
+    if not told:
+        return ""
+    steps = AdapterConfig(prelaunch_steps=told["prelaunch_steps"]).resolved_prelaunch_steps(
+        record["asked"]["steps"]
+    )
+    before = {"fold": "stays in the adapter, where equations 7 to 10 as printed drop it",
+              "discard": "is dropped, as in equations 7 to 10"}[told["prelaunch"]]  # fmt: skip
+    loss = "; the loss counts the answer's words alone, the authors' code the question's as well"
+    return (
+        f"launch after {steps} steps, the paper's after 100; what was learned before {before}"
+        f"{loss if 'style' in record['recipe'] else ''}"
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
+
+from trainer.errors import ArtifactError
 
 _OF_A_SITTING = ("methods", "seeds", "out", "workspace", "config")
 """What may differ between two sittings of one comparison."""
@@ -12,10 +15,16 @@ _OF_A_SITTING = ("methods", "seeds", "out", "workspace", "config")
 def joined(earlier: Mapping[str, Any] | None, newer: dict[str, Any]) -> dict[str, Any]:
     """The newer comparison, with the rows of the earlier one for methods that it lacks.
 
-    Only where both asked for the same; else, and for every other kind of result, the newer alone.
+    Of every other kind of result the newer alone. ArtifactError where the two asked for different
+    things: their rows make no table, and what was stored is not to be lost unasked.
     """
-    if earlier is None or _budget(earlier) is None or _budget(earlier) != _budget(newer):
+    if earlier is None or not (_is_comparison(earlier) and _is_comparison(newer)):
         return newer
+    if others := list(_others(_budget(earlier), _budget(newer))):
+        raise ArtifactError(
+            f"what is stored was compared with other settings ({', '.join(others)}). Store this "
+            "under another name, or delete the file in docs/results to begin anew."
+        )
     mine = {row["method"] for row in newer["methods"] if row.get("cells")}
     made = {name: earlier[name] for name in ("machine", "date")}
     before = [{"made": made, **row} for row in earlier["methods"]
@@ -25,12 +34,26 @@ def joined(earlier: Mapping[str, Any] | None, newer: dict[str, Any]) -> dict[str
                                             if row["method"] not in kept)]}  # fmt: skip
 
 
-def _budget(record: Mapping[str, Any]) -> Any:
-    """What makes two comparisons one table; None where it is no comparison."""
-    if "asked" not in record or "recipe" not in record:
-        return None
-    asked = {key: value for key, value in record["asked"].items() if key not in _OF_A_SITTING}
-    recipe = {key: value for key, value in record["recipe"].items() if key not in _OF_A_SITTING}
+def _is_comparison(record: Mapping[str, Any]) -> bool:
+    return "asked" in record and "recipe" in record
+
+
+def _budget(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes two comparisons one table."""
+    recipe = record["recipe"]
     if "optim" in recipe:  # steps are what a comparison counts; records of old name epochs too
-        recipe["optim"] = {**recipe["optim"], "epochs": None}
-    return asked, recipe
+        recipe = {**recipe, "optim": {**recipe["optim"], "epochs": None}}
+    return {f"{part}.{name}": _wherever(value) if name == "data" else value
+            for part, values in (("asked", record["asked"]), ("recipe", recipe))
+            for name, value in values.items() if name not in _OF_A_SITTING}  # fmt: skip
+
+
+def _wherever(data: str | None) -> str | None:
+    """The name of a folder or file, as a whole path is stored and a relative one is typed."""
+    return data and Path(data).name
+
+
+def _others(earlier: Mapping[str, Any], newer: Mapping[str, Any]) -> Iterator[str]:
+    for name in {**earlier, **newer}:
+        if earlier.get(name) != newer.get(name):
+            yield f"{name} {earlier.get(name)}, now {newer.get(name)}"

@@ -42,6 +42,15 @@ class Paired:
         return quantile * self.deviation / math.sqrt(count)
 
     @property
+    def p(self) -> float | None:
+        """Of the two-sided t-test that the mean is 0; None of one seed, or where all are equal."""
+        if not self.deviation:
+            return None
+        count = len(self.values)
+        t = self.mean / (self.deviation / math.sqrt(count))
+        return float(2 * stats.t.sf(abs(t), count - 1))
+
+    @property
     def above(self) -> str:
         """For how many seeds it is above 0."""
         return f"above 0 for {sum(value > 0 for value in self.values)} of {len(self.values)} seeds"
@@ -58,6 +67,17 @@ class Paired:
     def spread(self, digits: int) -> str:
         """± its deviation over seeds; empty of one."""
         return "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
+
+
+def holm(values: Sequence[float]) -> list[bool]:
+    """Which of these p-values are below 5 % for all of them together (Holm 1979)."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    held = [False] * len(values)
+    for rank, place in enumerate(order):
+        if values[place] > (1 - LEVEL) / (len(values) - rank):
+            break
+        held[place] = True
+    return held
 
 
 def paired(first: dict[int, float], second: dict[int, float]) -> Paired | None:

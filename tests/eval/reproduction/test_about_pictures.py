@@ -47,16 +47,9 @@ def test_the_sign_is_held_against_the_papers(results: Results) -> None:
     assert "prompts: +1.0 [−1.0, +3.0], in the paper +1.1; the interval holds 0" in text
 
 
-@pytest.mark.parametrize(
-    ("share", "counts", "said"),
-    [
-        (0.9, "1 | 0", "they share more"),
-        (0.5, "0 | 0", "how much they share tells nothing"),
-        (0.1, "0 | 1", "they share less"),
-    ],
-)
+@pytest.mark.parametrize(("share", "counts"), [(0.9, "1 | 0"), (0.5, "0 | 0"), (0.1, "0 | 1")])
 def test_what_two_subjects_share_is_placed_beside_two_random_changes(
-    results: Results, share: float, counts: str, said: str
+    results: Results, share: float, counts: str
 ) -> None:
     null = {"mean": 0.5, "low": 0.4, "high": 0.6, "draws": 6, "layers": {"a": 0.5}}
     record = {
@@ -69,5 +62,4 @@ def test_what_two_subjects_share_is_placed_beside_two_random_changes(
     text = overlap(results).text
     assert "the embedded base, 2 runs (dog-0, cat-0)" in text
     assert f"50% (40% to 60% for 95 % of pairs of 6 draws) | {counts} |" in text
-    assert f"So beside random changes of the adapters' rank {said}" in text
-    assert "with the A that these runs began with how much they share tells nothing" in text
+    assert "whether they share more than random changes do is not said" in text

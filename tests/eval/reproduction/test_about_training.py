@@ -41,8 +41,9 @@ def test_the_losses_stand_side_by_side_with_the_launch_marked(tmp_path: Path) ->
     assert "| step | LoRA, 1 seed | LoRA-TSD, 1 seed |" in told
     assert "| 8, launch | 4.500 / – | 4.500 / – |" in told
     assert "| 20 | 15.500 / 0.500 | 15.500 / 0.500 |\n| 40 | 35.500 / 0.400 |" in told
-    assert "validation loss at the end − LoRA's: −0.100, above 0 for 0 of 1 seeds" in told
+    assert "validation loss at the end − LoRA's: −0.1000, above 0 for 0 of 1 seeds" in told
     assert "one seed says nothing of the spread" in told
+    assert told.count("On the way there: +0.000 at 20.") == 1
 
 
 def test_losses_are_compared_seed_by_seed(tmp_path: Path) -> None:
@@ -51,10 +52,11 @@ def test_losses_are_compared_seed_by_seed(tmp_path: Path) -> None:
     # by hand: +0.01, +0.02, +0.03: mean 0.02, deviation 0.01, times 4.3027 / √3
     told = text(tmp_path, lora, method("lora-tsd", 8, 0.31, 0.42, 0.53))
     assert (
-        "+0.020 ± 0.010, above 0 for 3 of 3 seeds (95 % interval of the mean ±0.025), which holds 0"
+        "+0.0200 ± 0.0100, above 0 for 3 of 3 seeds (95 % interval of the mean ±0.0248), which "
+        "holds 0"
     ) in told
     told = text(tmp_path, lora, method("lora-tsd", 8, 0.31, 0.412, 0.511))
-    assert "+0.011 ± 0.001, above 0 for 3 of 3 seeds" in told
+    assert "+0.0110 ± 0.0010, above 0 for 3 of 3 seeds" in told
     assert "so it is higher, unlike there" in told
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scipy import stats
 
-from eval.reproduction.differences import agreement, beside_control, difference, setting
-from eval.reproduction.paired import Paired
+from eval.reproduction.differences import (
+    agreement,
+    beside_control,
+    difference,
+    of_many,
+    setting,
+)
+from eval.reproduction.paired import Paired, holm
 
 PRINTED = {"columns": ["method", "SST-2"], "rows": [["lora", 93.0], ["lora-tsd", 96.0]]}
 
@@ -59,6 +66,19 @@ def test_the_control_stands_beside() -> None:
     told = beside_control(record(lora=[0.8], lora_restart=[0.75], lora_tsd=[0.78]))
     assert "− LoRA: −5.0; LoRA-TSD − the control, " in told and told.endswith(": +3.0.")
     assert beside_control(record(lora=[0.8])) == ""
+
+
+def test_many_looks_are_held_against_chance_together() -> None:
+    # by hand: of p = 0.01, 0.02, 0.04 Holm asks 0.05/3, 0.05/2, 0.05/1; of 0.02, 0.04 alone 0.025
+    assert holm([0.04, 0.01, 0.02]) == [True, True, True]
+    assert holm([0.03, 0.04]) == [False, False] and holm([]) == []
+    clear = record(lora=[0.80, 0.81, 0.82], lora_tsd=[0.85, 0.861, 0.87])
+    faint = record(lora=[0.80, 0.81, 0.82], lora_tsd=[0.81, 0.83, 0.84])
+    _, p = stats.ttest_rel([81, 83, 84], [80, 81, 82])
+    told = of_many({"SST-2": clear, "CoLA": faint})
+    assert "look at 2 differences" in told and f"CoLA, LoRA-TSD − LoRA (p = {p:.3f})" in told
+    assert "for all of them: SST-2, LoRA-TSD − LoRA; CoLA, LoRA-TSD − LoRA." in told
+    assert of_many({"SST-2": clear}) == ""
 
 
 def test_the_setting_is_that_of_the_records() -> None:

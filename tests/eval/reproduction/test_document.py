@@ -47,7 +47,8 @@ def results(tmp_path: Path) -> Results:
 
 
 def stored(results: Results, name: str, record: dict[str, Any]) -> str:
-    """The document with that result in it."""
+    """The document with that result in it, and no earlier one of that name."""
+    (results.folder / f"{name}.json").unlink(missing_ok=True)
     file = results.folder / "given"
     file.write_text(json.dumps(record))
     results.keep(file, name)
@@ -131,8 +132,14 @@ def test_questions_say_what_one_answer_to_all_scores(results: Results) -> None:
     for row in record["methods"][:2]:
         for one in row["cells"]:
             one["one_answer"] = {"boolq": 0.63, "boolq, generated": 0.7}
+            one |= {"scores": {"boolq": 0.66, "boolq, generated": 0.7}, "items": 500}
     text = stored(results, "commonsense-boolq", record)
     assert f"{said} boolq: 63.0, boolq, generated: 70.0." in text
+    # by hand: √(0.63 · 0.37 / 500) = 0.0216, and 0.66 is above 0.63 by less than two of them
+    assert "two standard errors of so many items (4.3): none has learnt the task" in text
+    for one in record["methods"][0]["cells"]:
+        one["scores"]["boolq"] = 0.68
+    assert "has learnt the task" not in stored(results, "commonsense-boolq", record)
 
 
 def test_questions_say_how_they_were_scored(results: Results) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from eval.reproduction.compared import _made_earlier
 from eval.reproduction.joined import joined
+from trainer.errors import ArtifactError
 
 
 def record(*methods: str, **asked: Any) -> dict[str, Any]:
@@ -57,9 +60,15 @@ def test_epochs_beside_the_steps_of_a_record_of_old_make_no_other_budget() -> No
     assert names(joined(old, new)) == ["lora", "dora"]
 
 
-def test_another_budget_begins_anew() -> None:
-    newer = record("pissa", steps=100)
-    assert joined(record("lora"), newer) is newer
+def test_another_budget_is_refused_so_that_nothing_is_lost() -> None:
+    with pytest.raises(ArtifactError, match=r"asked\.steps 300, now 100"):
+        joined(record("lora"), record("pissa", steps=100))
+
+
+def test_data_are_the_same_by_a_whole_path_and_as_typed() -> None:
+    assert names(joined(record("lora", data="glue"), record("dora", data="glue/"))) == [
+        "lora", "dora",
+    ]  # fmt: skip
 
 
 def test_other_results_are_replaced() -> None:

@@ -10,7 +10,7 @@ from app.studio import Studio
 from app.tabs.drawn import download
 from app.tabs.markup import Markup, el, picture, table
 from app.tabs.words import say
-from eval.directions.verdicts import amount, numbers, verdict
+from eval.directions.verdicts import amount, by_linears, numbers, verdict
 from trainer.errors import UserError
 
 COLUMNS = ("precision", "recall", "DTSD in LTSD", "TSD in LTSD", "TSD in DTSD", "amplification")
@@ -51,13 +51,18 @@ def _lead(record: Record) -> Markup:
 
 
 def _table(methods: Mapping[str, Record]) -> Markup:
-    """A row a method, what is held against the null in the columns that any of them has."""
-    found = {name: numbers(method) for name, method in methods.items()}
+    """A row a method, and one for its attention alone; what is held against the null in the columns
+    that any of them has."""
+    found = {
+        (name, linears): numbers(part)
+        for name, method in methods.items()
+        for linears, part in by_linears(method).items()
+    }
     columns = [name for name in COLUMNS if any(name in row for row in found.values())]
     head = [say("directions.method"), *(_column(name) for name in columns)]
     rows = [
-        [_label(name, methods[name]), *(_cell(row.get(column)) for column in columns)]
-        for name, row in found.items()
+        [_label(name, methods[name], linears), *(_cell(row.get(column)) for column in columns)]
+        for (name, linears), row in found.items()
     ]
     return table(head, rows, caption=say("directions.table"))
 
@@ -67,7 +72,9 @@ def _column(name: str) -> Markup:
     return el("span", name.replace(" in ", " ∩ "), title=explained)
 
 
-def _label(name: str, method: Record) -> Markup:
+def _label(name: str, method: Record, linears: str) -> Markup:
+    if linears == "attention":
+        return el("span", el("small", say("directions.attention")), class_="number")
     seeds = ", ".join(map(str, method["seeds"]))
     return el("span", name, el("small", say("directions.seeds", seeds=seeds)), class_="number")
 

@@ -23,7 +23,7 @@ from trainer.files import whole_file
 MEASURED, LAYER, DOT = "#2f78b7", "#c9dcee", "#8fbbe0"
 NULL, LAUNCH, GUESS = "#9aa1ad", "#d9772b", "#7a5195"
 PANEL = 3.6  # inches
-NULL_LABEL = "random ΔW: mean, 95 % of draws"
+NULL_LABEL = "random ΔW: mean, 95 % of such means"
 GUESS_LABEL = "the 8 smallest σ"
 
 

@@ -43,7 +43,9 @@ def draw_change_rates(path: Path, drawn: Record) -> None:
     title = f"Change rates of full fine-tuning, {drawn['layer']}"
     figure, (along, end, in_order) = page(title, "ln(δ + 1) / 3, δ as in equation 3", 3)
     place = np.arange(1, len(rates) + 1)
-    along.scatter(place, null[0], s=6, color=NULL, label="one random ΔW of the same norm")
+    along.scatter(
+        place, null[0], s=6, color=NULL, label="one random ΔW of the same singular values"
+    )
     along.scatter(place, rates, s=6, color=MEASURED, label="W* − W")
     label(along, "along the spectrum", "direction, largest σ first")
     end.bar(place[-LAST:], rates[-LAST:], color=MEASURED, width=0.7)
@@ -52,7 +54,7 @@ def draw_change_rates(path: Path, drawn: Record) -> None:
     label(end, f"the {LAST} smallest σ", "direction")
     in_order.plot(place, np.sort(rates)[::-1], color=MEASURED, linewidth=2.2)
     in_order.plot(place, np.sort(null, axis=1).mean(0)[::-1], "--", color=NULL, linewidth=1.4,
-                  label="random ΔW of the same norm: mean")  # fmt: skip
+                  label="such random ΔW: mean")  # fmt: skip
     label(in_order, "sorted", "rank")
     legend(figure, along, in_order)
     save(figure, path)
@@ -122,7 +124,7 @@ def draw_alignment(path: Path, name: str, method: Record) -> None:
 
 
 def draw_amplification(path: Path, name: str, method: Record) -> None:
-    """Table 6, on a logarithmic scale; random changes have the norm of the whole change."""
+    """Table 6, on a logarithmic scale; random changes have the singular values of the whole."""
     study = method["amplification"]
     layers = len(study["all"]["layers"])
     subtitle = f"‖ŪᵀW_tsdV̄‖ / ‖ŪᵀWV̄‖ on the launched directions, {layers} layers"

@@ -71,7 +71,7 @@ class Launched:
     """With the whole change, with only AB (what was folded counts here), with only dash where
     delta_sigma is trained."""
     expected: Expected
-    """For alignment, and the amplification of random changes with the norm of the whole."""
+    """For alignment, and the amplification of random changes."""
 
 
 def study_change_rates(core: Core, change: Tensor, label: str, draws: int) -> ChangeRates:

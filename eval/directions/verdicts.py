@@ -14,6 +14,13 @@ Record = Mapping[str, Any]
 Verdict = Literal["above", "as random", "below"]
 
 
+def by_linears(method: Record) -> dict[str, Record]:
+    """What was found in all linears, and, where there are others, in queries, keys and values
+    alone; for `numbers`."""
+    attention = method.get("attention")  # records of old have none
+    return {"all": method, **({"attention": attention} if attention else {})}
+
+
 def numbers(method: Record) -> dict[str, dict[str, Any]]:
     """What is held against the null, by name: precision and recall at the end of training,
     alignment, and amplification by the whole change; without what no change was there for."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eval.directions.verdicts import amount, numbers, verdict
+from eval.directions.verdicts import amount, by_linears, numbers, verdict
 from eval.report import aligned
 
 Record = Mapping[str, Any]
+LINEARS = {"all": "", "attention": ", queries, keys and values alone"}
 
 
 def summary(record: Record) -> str:
@@ -21,10 +22,8 @@ def summary(record: Record) -> str:
         f"random changes {rates['in_last_tenth_null']:.0%}",
     ]
     for name, method in record["methods"].items():
-        lines += ["", *_block(name, method)]
-        if method.get("attention"):
-            alone = {**method, **method["attention"]}
-            lines += _block(f"{name}, queries, keys and values alone", alone)
+        for linears, part in by_linears(method).items():
+            lines += ["", *_block(f"{name}{LINEARS[linears]}", {**method, **part})]
     if record["methods"]:
         lines += [
             "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eval.directions.verdicts import amount, numbers, verdict
+from eval.directions.verdicts import amount, by_linears, numbers, verdict
 from eval.reproduction import commands as bash
 from eval.reproduction.markdown import NOT_RUN, of_paper, printed_value, table
 from eval.reproduction.names import BASES
@@ -17,6 +17,8 @@ BY_THE_STUDIES = (
     f"LLaMA-7B: {NOT_RUN}; by the commands under Figs. 1 and 2, and for ranks 16 and 32 the same "
     "with the presets `llama-7b-r16` and `llama-7b-r32`."
 )
+
+LINEARS = {"all": "all linears", "attention": "q, k, v"}
 
 
 def change_rates(results: Results) -> Section:
@@ -161,7 +163,7 @@ def _differing(record: Result, method: str, theirs: dict[str, Any]) -> str:
     found = usual(record, [method])
     if not found:
         return ""
-    linears, asked = _by_linears(found[method])[-1]
+    linears, asked = _asked_there(found[method])
     rows = numbers(asked)
     told = [place(method, what, rows[what], said) for what, said in theirs.items() if what in rows]
     return (
@@ -170,13 +172,10 @@ def _differing(record: Result, method: str, theirs: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _by_linears(method: Result) -> list[tuple[str, Result]]:
-    """What was found in all linears, and where there are more, in those of the paper's means."""
-    return [
-        (linears, part)
-        for linears, part in (("all linears", method), ("q, k, v", method.get("attention")))
-        if part
-    ]
+def _asked_there(method: Result) -> tuple[str, Result]:
+    """What was found in the linears that the paper's means are over, where it is told apart."""
+    linears, part = list(by_linears(method).items())[-1]
+    return LINEARS[linears], part
 
 
 def _repeated(record: Result) -> str:
@@ -184,7 +183,7 @@ def _repeated(record: Result) -> str:
     found = usual(record, ["full"])
     if not found:
         return ""
-    linears, asked = _by_linears(found["full"])[-1]
+    linears, asked = _asked_there(found["full"])
     told = [f"{what} {amount(row, '.2f')}, {WHERE[verdict(row)]}"
             for what, row in numbers(asked).items() if what in ("precision", "recall")]  # fmt: skip
     return (
@@ -195,11 +194,11 @@ def _repeated(record: Result) -> str:
 
 def _beside_null(name: str, record: Result, wanted: Sequence[str]) -> str:
     rows = [
-        [label, str(len(method["runs"])), linears, key, amount(row, ".2f"),
+        [label, str(len(method["runs"])), LINEARS[linears], key, amount(row, ".2f"),
          f"{row['null']['low']:.2f} to {row['null']['high']:.2f}",
          f"{row['smallest']:.2f}" if "smallest" in row else "–", verdict(row)]
         for label, method in record["methods"].items()
-        for linears, part in _by_linears(method)
+        for linears, part in by_linears(method).items()
         for key, row in numbers(part).items()
         if key in wanted
     ]  # fmt: skip

@@ -106,10 +106,11 @@ def test_the_reproduction_shows_each_number_with_its_null(
     assert "| W\\*, full fine-tuning | 0 | – | 6 | " in text
     assert "| 3, launch | " in text  # the losses of Fig. 8
     for name, method in record["methods"].items():
-        for key, row in numbers(method).items():
-            if key != "amplification":
-                seeds = len(method["runs"])
-                assert f"| {name} | {seeds} | {key} | {amount(row, '.2f')} | " in text
+        for linears, part in (("all linears", method), ("q, k, v", method["attention"])):
+            for key, row in numbers(part).items():
+                if key != "amplification":
+                    told = f"| {name} | {len(method['runs'])} | {linears} | {key} | "
+                    assert f"{told}{amount(row, '.2f')} | " in text
     tsd = next(method for method in record["methods"].values() if method["method"] == "lora-tsd")
     parts = " | ".join(amount(tsd["amplification"][part], ".2f") for part in ("all", "AB", "dash"))
     assert f" | {parts} | " in text
@@ -158,6 +159,11 @@ def test_every_kept_checkpoint_is_asked_and_the_null_stands_beside(
         assert study["smallest"] == pytest.approx(np.mean(guessed))
     assert set(method["alignment"]) == {"DTSD in LTSD", "TSD in LTSD", "TSD in DTSD"}
     assert set(method["amplification"]) == {"all", "AB", "dash"}
+    attention = method["attention"]["capture"]["precision"]
+    assert set(attention["layers"]) == {path for path in study["layers"] if ".self." in path}
+    assert attention["mean"] == pytest.approx(
+        np.mean(list(attention["layers"].values()), axis=0).tolist()
+    )
     null = method["amplification"]["all"]["null"]
     assert null["low"] < null["mean"] < null["high"]
     assert method["plain_lora"] == "lora"

@@ -27,13 +27,14 @@ def curve(value: float) -> dict[str, Any]:
 
 def record() -> dict[str, Any]:
     lora = {"seeds": [0], "capture": {"precision": curve(0.9), "recall": curve(0.5)}}
+    attention = {"capture": {"precision": curve(0.75), "recall": curve(0.25)}}
     names = ("DTSD in LTSD", "TSD in LTSD", "TSD in DTSD")
     tsd = {**lora, "alignment": {name: held(0.2) for name in names},
            "amplification": {"all": held(3.0)}}  # fmt: skip
     return {
         "full": "full-1", "task": "cola", "base": "<minilm>", "null_draws": 20,
         "change_rates": {"layers": {"a": {}}, "in_last_tenth": 0.77, "in_last_tenth_null": 0.82},
-        "methods": {"lora": lora, "lora-tsd": tsd},
+        "methods": {"lora": {**lora, "attention": attention}, "lora-tsd": tsd},
         "figures": [
             {"kind": "overview", "method": None, "file": "overview.png"},
             {"kind": "ablation", "method": "lora-dash", "file": "ablation.png"},
@@ -57,17 +58,18 @@ def page(studio: Studio) -> str:
 
 def test_each_number_stands_with_its_null_and_a_verdict(page: str) -> None:
     rows = page.split("<tbody>")[1].split("</tbody>")[0].split("</tr>")
-    cells = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
-    assert len(cells[0]) == len(cells[1]) == 6
-    precision, recall = cells[0][:2]
+    lora, attention, tsd, *_ = (re.findall(r"<td>(.*?)</td>", row) for row in rows)
+    assert len(lora) == len(attention) == len(tsd) == 6
+    precision, recall = lora[:2]
     assert "0.90" in precision and "random 0.40 … 0.60" in precision and "above" in precision
-    assert "smallest σ 0.70" in precision and "smallest" not in cells[1][2]
-    assert "as random" in recall and cells[0][2] == "<span>–</span>"  # plain LoRA launches nothing
-    assert "below random" in cells[1][2] and "3.00" in cells[1][5]
+    assert "smallest σ 0.70" in precision and "smallest" not in tsd[2]
+    assert "as random" in recall and lora[2] == "<span>–</span>"  # plain LoRA launches nothing
+    assert "0.75" in attention[0] and "queries, keys, values alone" in rows[1]
+    assert "below random" in tsd[2] and "3.00" in tsd[5]
 
 
 def test_the_null_is_explained_and_what_was_typed_stays_text(page: str) -> None:
-    assert "even a random one" in page and "95 % of 20 random changes" in page
+    assert "even a random one" in page and "20 a layer and seed" in page
     assert "&lt;minilm&gt;" in page
 
 

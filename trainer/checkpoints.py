@@ -144,11 +144,15 @@ def _delete_old(folder: Path, keep: int) -> None:
 
 
 def split_state(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """An optimizer's state_dict as (tensors for safetensors, the rest for JSON)."""
+    """An optimizer's state_dict as (tensors for safetensors, the rest for JSON).
+
+    Keys are `<index>.<name>`, or `<index>.<group>.<name>` for what a parameter's state holds in a
+    dict of its own, as bitsandbytes has its packed moments. No such name has a dot.
+    """
     tensors: dict[str, torch.Tensor] = {}
     numbers: dict[str, Any] = {}
     for index, values in state["state"].items():
-        for name, value in values.items():
+        for name, value in _flat(values).items():
             if isinstance(value, torch.Tensor):
                 tensors[f"{index}.{name}"] = value.detach().cpu().contiguous()
             else:
@@ -156,12 +160,23 @@ def split_state(state: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[st
     return tensors, {"values": numbers, "param_groups": state["param_groups"]}
 
 
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = value.items() if isinstance(value, dict) else ()
+        flat |= {f"{name}.{inner}": one for inner, one in nested} if nested else {name: value}
+    return flat
+
+
 def join_state(tensors: dict[str, torch.Tensor], numbers: dict[str, Any]) -> dict[str, Any]:
     """The state_dict that `split_state` took apart."""
     state: dict[int, dict[str, Any]] = {}
     for key, value in {**numbers["values"], **tensors}.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
+        index, *group, name = key.split(".")
+        values = state.setdefault(int(index), {})
+        for outer in group:
+            values = values.setdefault(outer, {})
+        values[name] = value
     groups = [{k: tuple(v) if k == "betas" else v for k, v in group.items()}
               for group in numbers["param_groups"]]  # fmt: skip
     return {"state": state, "param_groups": groups}

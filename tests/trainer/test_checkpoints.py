@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load, save
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
@@ -43,6 +44,19 @@ def test_optimizer_state_survives_the_split_bitwise(trained: Trained) -> None:
     for index, values in state["state"].items():
         for name, value in values.items():
             assert torch.equal(torch.as_tensor(again["state"][index][name]), value)
+
+
+def test_packed_moments_in_a_dict_of_their_own_survive_the_split_bitwise() -> None:
+    """As bitsandbytes 0.50.2 gives them."""
+    moments = {"state1": torch.randint(0, 256, (8, 4), dtype=torch.uint8)}
+    moments |= {"qmap1": torch.randn(256), "absmax1": torch.randn(2)}
+    packed = {"step": 7, "__bnb_optimizer_quant_state__": {**moments, "blocks": 2}}
+    plain = {"step": 7, "d": 0.1, "exp_avg": torch.randn(3), "none": {}}
+    groups = [{"lr": 1e-3, "betas": (0.9, 0.999), "params": [0, 1, 2]}]
+    tensors, numbers = split_state({"state": {0: packed, 2: plain}, "param_groups": groups})
+    again = join_state(load(save(tensors)), json.loads(json.dumps(numbers)))
+    state = {"state": {0: packed, 2: plain}, "param_groups": groups}
+    torch.testing.assert_close(again, state, rtol=0, atol=0)
 
 
 def test_two_checkpoints_are_kept_and_the_newest_is_found(trained: Trained, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ Knows adapters, weights and optimizers; nothing of data or losses.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -146,11 +146,13 @@ class LaunchSchedule:
             probe_difference=self._difference(before),
         )
 
-    def enter_dash(self, step: int, optimizer: Optimizer, launched: Iterable[str]) -> None:
+    def enter_dash(self, step: int, optimizer: Optimizer, launched: Collection[str]) -> None:
         """What follows once the layers of these paths hold their launched tensors."""
         for path in launched:
             branch = self.adapter.layers[path]
             _drop_stale_state(optimizer, branch, restarted=self.adapter.config.restarts)
+        if launched and self.adapter.config.restarts:
+            _correct_bias_anew(optimizer)
         self.adapter.phase, self.adapter.launch_step = "dash", step
 
     def _choose(self) -> tuple[dict[str, ChosenDirections | None], float]:
@@ -194,6 +196,17 @@ def _drop_stale_state(optimizer: Optimizer, branch: LowRankBranch, *, restarted:
         stale.append(branch.delta_sigma)
     for parameter in stale:
         optimizer.state.pop(parameter, None)
+
+
+def _correct_bias_anew(optimizer: Optimizer) -> None:
+    """Prodigy corrects all moments by one count of steps, `k` of its groups, and for nothing else.
+
+    Late in a run the correction is gone, and the first updates of what restarts would be some three
+    times the rate. What keeps its moments, a head, goes slower for a while.
+    """
+    for group in optimizer.param_groups:
+        if "k" in group:
+            group["k"] = 0
 
 
 def _summary(chosen: ChosenDirections) -> LayerLaunch:

@@ -11,7 +11,9 @@ import torch
 
 from trainer.adapters.attach import attach
 from trainer.adapters.schedule import LaunchSchedule
+from trainer.config import OptimConfig
 from trainer.errors import ConfigError, NonFiniteError, ResumeError
+from trainer.optimizer import build_optimizer
 
 LAUNCHING = ["lora-dash", "lora-init", "lora-tsd", "lora-restart", "adalora-dash", "flora-dash"]
 DASHING = ["lora-dash", "adalora-dash", "flora-dash"]  # no restart
@@ -178,6 +180,23 @@ def test_the_optimizer_forgets_what_is_gone_and_keeps_the_rest(lab: Any, method:
         assert optimizer.state[parameter]["step"] == 1
     expected = 4 if method in DASHING else 1
     assert {int(optimizer.state[p]["step"]) for p in adapter.factor_parameters()} == {expected}
+
+
+@pytest.mark.parametrize("method", ["lora-init", "lora-tsd", "lora-restart"])
+def test_with_prodigy_no_first_update_after_a_restart_is_above_its_rate(
+    lab: Any, method: str
+) -> None:
+    """Adam's first update is the rate times the gradient's sign; Prodigy's rate is d."""
+    pytest.importorskip("prodigyopt")
+    training = lab.start(method, prelaunch_steps=40, total_steps=50)
+    config = OptimConfig(optimizer="prodigy", learning_rate=1.0)
+    training.optimizer = build_optimizer(training.adapter, config)
+    training.fit(1, 40)
+    rate = training.optimizer.param_groups[0]["d"]
+    before = {name: tensor.clone() for name, tensor in tensors(training).items()}
+    training.fit(41, 41)
+    moved = [(t - before[name]).abs().max().item() for name, t in tensors(training).items()]
+    assert rate > 1e-3 and max(moved) == pytest.approx(rate, rel=1e-3)
 
 
 @pytest.mark.parametrize("method", ["lora", *LAUNCHING])

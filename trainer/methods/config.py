@@ -23,5 +23,7 @@ Instead = Literal[
 
 OF_SINGULAR_VECTORS: tuple[Instead, ...] = ("spectral", "pissa")
 """Those that decompose the weights by themselves, and can read no packed ones."""
+WITHOUT_TARGETS: tuple[Instead, ...] = ("full", "bitfit", "ia3", "prefix")
+"""Those that do not ask which modules to adapt."""
 WHOLE: tuple[Instead, ...] = ("full", "bitfit")
 """Those that train the base's own weights: what they leave is a model, and no adapter."""

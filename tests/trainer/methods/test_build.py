@@ -15,7 +15,7 @@ from trainer.adapters.config import AdapterConfig
 from trainer.adapters.trainable import Trainable
 from trainer.errors import ArtifactError, ConfigError
 from trainer.methods.build import build_method
-from trainer.methods.config import Instead
+from trainer.methods.config import WITHOUT_TARGETS, Instead
 
 ALL: tuple[Instead, ...] = get_args(Instead)
 CASES = [
@@ -188,6 +188,46 @@ def test_a_prefix_is_refused_where_the_cache_is_not_used(zoo: Any) -> None:
     model.activation_checkpointing_enable()
     with pytest.raises(ConfigError, match="--model.gradient-checkpointing"):
         build_method(model, config(zoo, "llama"), "prefix")
+
+
+ROBERTA_HEAD = frozenset(
+    f"classifier.{part}.{kind}" for part in ("dense", "out_proj") for kind in ("weight", "bias")
+)
+
+
+@pytest.mark.parametrize("instead", [None, *(one for one in ALL if one not in WITHOUT_TARGETS)])
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (
+            ("query", "dense"),
+            r"target-modules dense: classifier\.dense of the head, .* would be adapted too; "
+            r"give longer names: intermediate\.dense, output\.dense\.",
+        ),
+        (("query", "out_proj"), r"target-modules out_proj: .*; leave that out\."),
+    ],
+)
+def test_a_target_in_the_head_is_refused_with_the_names_that_spare_it(
+    zoo: Any, instead: Instead | None, targets: tuple[str, ...], words: str
+) -> None:
+    model = zoo.roberta()
+    before = list(model.state_dict())
+    wanted = config(zoo, "roberta", target_modules=targets)
+    with pytest.raises(ConfigError, match=words):
+        build_method(model, wanted, instead, head=ROBERTA_HEAD)
+    assert list(model.state_dict()) == before
+
+
+def test_the_names_that_spare_the_head_reach_all_the_rest(zoo: Any) -> None:
+    names = ("query", "intermediate.dense", "output.dense")
+    model = zoo.roberta()
+    adapter = build_method(
+        model, config(zoo, "roberta", target_modules=names), None, head=ROBERTA_HEAD
+    )
+    paths = {key.rpartition(".")[0] for key in adapter.tensors()}
+    assert len(paths) == 2 * 4 and not any(path.startswith("classifier") for path in paths)
+    build_method(zoo.roberta(), config(zoo, "roberta", target_modules=("no",)), "ia3",
+                 head=ROBERTA_HEAD)  # which has targets of its own  # fmt: skip
 
 
 @pytest.mark.parametrize("instead", ["full", "bitfit"])

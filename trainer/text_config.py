@@ -264,6 +264,13 @@ def _combination_faults(config: TextConfig) -> list[str]:
             f"--instead {config.instead} starts from singular vectors of the weights, which "
             f"--model.quantization {model.quantization} holds packed; use none."
         )
+    if config.instead == "ia3" and model.quantization != "none" and model.precision != "fp32":
+        # PEFT 0.21.2 answers in fp32 there: keys and values, which attention mixes with queries.
+        faults.append(
+            f"--instead ia3 on --model.quantization {model.quantization} computes in fp32 alone, "
+            f"and --model.precision is {model.precision}; use --model.precision fp32, or no "
+            "--model.quantization."
+        )
     return faults
 
 

@@ -157,6 +157,23 @@ def test_a_flag_for_steps_and_one_for_epochs_contradict_each_other(
     assert "--optim.epochs 3 and --optim.steps 120 both say" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("quantization", ["4bit", "8bit"])
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp16"])
+def test_ia3_on_packed_weights_is_refused_in_less_than_fp32(
+    quantization: str, precision: str
+) -> None:
+    packed = ["--model.device", "cuda", "--model.quantization", quantization]
+
+    def validate(instead: str, precision: str) -> None:
+        flags = ["--instead", instead, "--model.precision", precision, *packed]
+        train_llm.SCRIPT.parse(flags).settings.validate()
+
+    with pytest.raises(ConfigError, match=rf"{quantization} .* {precision}; use .* fp32, or no"):
+        validate("ia3", precision)
+    validate("ia3", "fp32")
+    validate("dora", precision)
+
+
 def test_of_a_config_that_has_both_the_steps_count_as_they_did_when_all_had_both() -> None:
     stored = {"task": "demo", "optim": {"epochs": 3, "steps": 120}}
     config = from_json(stored, GlueConfig())

@@ -24,6 +24,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PreTrainedConfig,
 )
 
 from trainer.device import resolve_device, resolve_dtype
@@ -35,10 +36,8 @@ from trainer.text.packaged import PACKAGED, packaged_folder
 from trainer.text_config import TextModelConfig
 
 _UNLOADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, UnpicklingError)
-_HEADS = ("classifier", "score", "pooler")
-"""What transformers calls the parts of a classifier that no quantisation may touch."""
 _POSITIONS = ("position_embeddings", "wpe")
-"""And tables of learned positions; RoBERTa counts from behind its padding."""
+"""What transformers calls tables of learned positions; RoBERTa counts from behind its padding."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,8 @@ def load_classifier(
     with torch.random.fork_rng(), _loading(base, "sequence classifier"):
         torch.manual_seed(seed)
         shape = AutoConfig.from_pretrained(source, num_labels=labels)
+        if config.quantization != "none":
+            options |= _quantised(config, device, options["dtype"], kept_whole(shape))
         tokenizer = AutoTokenizer.from_pretrained(source)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             source, config=shape, output_loading_info=True, **options
@@ -102,6 +103,8 @@ def load_causal_lm(base: str, config: TextModelConfig, *, workspace: Path = WORK
     """A causal language model; raises as `load_classifier` does."""
     device, options = _options(config)
     source = _source(base, workspace)
+    if config.quantization != "none":
+        options |= _quantised(config, device, options["dtype"], ["lm_head"])
     with _loading(base, "causal language model"):
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(source, **options)
@@ -124,14 +127,12 @@ def _source(base: str, workspace: Path) -> str | Path:
 
 
 def _options(config: TextModelConfig) -> tuple[torch.device, dict[str, Any]]:
-    """Where the base goes, and what its loading is told."""
+    """Where the base goes, and what its loading is told, but for how it is quantised."""
     device = resolve_device(config.device)
     dtype = resolve_dtype(config.precision, device)
-    options: dict[str, Any] = {"dtype": dtype, "weights_only": True} | _attention(device, dtype)
     if config.quantization != "none":
         _require_bitsandbytes(config.quantization, device)
-        options |= {"device_map": {"": device}, "quantization_config": _quantised(config, dtype)}
-    return device, options
+    return device, {"dtype": dtype, "weights_only": True} | _attention(device, dtype)
 
 
 def _attention(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
@@ -154,16 +155,29 @@ def _require_bitsandbytes(quantization: str, device: torch.device) -> None:
         )
 
 
-def _quantised(config: TextModelConfig, dtype: torch.dtype) -> BitsAndBytesConfig:
-    """QLoRA's form (Dettmers et al. 2023) for 4 bits; LLM.int8() for 8."""
-    return BitsAndBytesConfig(
+def _quantised(
+    config: TextModelConfig, device: torch.device, dtype: torch.dtype, whole: list[str]
+) -> dict[str, Any]:
+    """What loading is told: QLoRA's form (Dettmers et al. 2023) for 4 bits; LLM.int8() for 8."""
+    packing = BitsAndBytesConfig(
         load_in_8bit=config.quantization == "8bit",
         load_in_4bit=config.quantization == "4bit",
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=["lm_head", *_HEADS],
+        llm_int8_skip_modules=whole,
     )
+    return {"device_map": {"": device}, "quantization_config": packing}
+
+
+def kept_whole(shape: PreTrainedConfig) -> list[str]:
+    """Modules of such a classifier that no quantisation may touch, as they are to be trained: all
+    outside the encoder, by whatever names, and its pooler, which checkpoints often lack."""
+    with torch.device("meta"):  # its structure alone
+        model = AutoModelForSequenceClassification.from_config(shape)
+    pooler = f"{model.base_model_prefix}.pooler"
+    outside = [name for name, _ in model.named_children() if name != model.base_model_prefix]
+    return [*outside, *(name for name, _ in model.named_modules() if name == pooler)]
 
 
 @contextmanager

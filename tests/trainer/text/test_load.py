@@ -7,31 +7,42 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sentencepiece
 import torch
 from transformers import (
+    AutoModelForSequenceClassification,
+    BertConfig,
     DebertaV2Config,
     DebertaV2Model,
     DistilBertConfig,
     DistilBertModel,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
+    ModernBertConfig,
+    PreTrainedConfig,
     RobertaConfig,
     RobertaForSequenceClassification,
 )
+from transformers.quantizers.quantizers_utils import should_convert_module
 
 from trainer.adapters.attach import find_targets
 from trainer.data.glue import DEMO_FOLDER, LabelledText
 from trainer.errors import BaseModelError, ConfigError, MissingPackageError
 from trainer.text import packaged
 from trainer.text.batches import tokenise_sentences
-from trainer.text.load import TextModel, load_causal_lm, load_classifier
+from trainer.text.load import TextModel, kept_whole, load_causal_lm, load_classifier
 from trainer.text.task import Classification
 from trainer.text_config import DEBERTA_LINEARS, TextModelConfig
 
 CPU = TextModelConfig(device="cpu")
+TINY: dict[str, Any] = {
+    "vocab_size": 9, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+}  # fmt: skip
 
 
 def test_minilm_comes_from_its_package_with_a_head_by_the_seed() -> None:
@@ -164,6 +175,29 @@ def test_a_folder_that_holds_no_model_is_said(tmp_path: Path) -> None:
 def test_a_quantised_base_without_a_gpu_is_refused() -> None:
     with pytest.raises(ConfigError, match="needs a GPU"):
         load_causal_lm("/nowhere", TextModelConfig(device="cpu", quantization="4bit"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "linears"),
+    [
+        (ModernBertConfig(**TINY, pad_token_id=0), {"head.dense", "classifier"}),
+        (BertConfig(**TINY), {"bert.pooler.dense", "classifier"}),
+        (RobertaConfig(**TINY), {"classifier.dense", "classifier.out_proj"}),
+        (DebertaV2Config(**TINY), {"pooler.dense", "classifier"}),
+        (DistilBertConfig(vocab_size=9, dim=8, hidden_dim=8, n_layers=1, n_heads=1),
+         {"pre_classifier", "classifier"}),
+        (LlamaConfig(**TINY), {"score"}),
+    ],
+    ids=lambda value: getattr(value, "model_type", ""),
+)  # fmt: skip
+def test_quantisation_spares_all_of_a_head_whatever_it_is_called_and_nothing_else(
+    shape: PreTrainedConfig, linears: set[str]
+) -> None:
+    """Asked of transformers' own rule for the names it is given."""
+    model = AutoModelForSequenceClassification.from_config(shape)
+    names = {name for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
+    whole = kept_whole(shape)
+    assert {name for name in names if not should_convert_module(name, whole)} == linears
 
 
 @torch.no_grad()

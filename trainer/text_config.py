@@ -117,7 +117,8 @@ class TextConfig:
     """Where runs, and what they can share (decompositions, converted models), are kept."""
     instead: Instead | None = None
     """A method of comparison in place of the adapter's; it takes rank, alpha, dropout and target
-    modules from --adapter where it has such."""
+    modules from --adapter where it has such. pissa has no dropout: its factors are the base's own
+    largest singular vectors."""
     examples: int | None = None
     """Train on so many, drawn by the seed. Unset: on all."""
     max_length: int = 256

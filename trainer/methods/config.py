@@ -5,7 +5,8 @@
     ssl, ssb    a factor for every input of a linear; ssb: and for every output
                                                                     Si et al. 2024, "See further"
     spectral    the r largest singular vectors of each weight       Zhang and Pilanci 2024
-    peft-lora, dora, pissa, ia3, prefix      as PEFT has them
+    peft-lora, dora, pissa, ia3, prefix      as PEFT has them; pissa always without dropout, which
+                would hide the base's largest singular vectors from the base itself
 
 AdaLoRA and FLoRA are methods of the core (`--adapter.method`), so that their dash forms differ from
 them in nothing else; MiLoRA is the core's lora-init with direction bottom and no pre-launch steps.

@@ -63,7 +63,9 @@ def _lora(model: nn.Module, config: AdapterConfig, instead: Instead) -> PeftConf
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
+        # PiSSA's branch holds the base's largest singular vectors: to drop its inputs is to hide
+        # them from the base itself. PiSSA's authors train without dropout.
+        lora_dropout=0.0 if instead == "pissa" else config.dropout,
         target_modules=list(targets),
         use_dora=instead == "dora",
         init_lora_weights="pissa" if instead == "pissa" else True,

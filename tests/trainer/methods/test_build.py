@@ -62,6 +62,16 @@ def test_a_fresh_method_answers_as_the_base_does(zoo: Any, instead: Instead, kin
     torch.testing.assert_close(zoo.logits(model), base_logits(zoo, kind), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("instead", ["peft-lora", "dora", "pissa", "spectral"])
+def test_dropout_leaves_the_base_of_an_untrained_method_whole(zoo: Any, instead: Instead) -> None:
+    model, _ = placed(zoo, instead, "llama", dropout=0.5)
+    model.train()
+    ids = zoo.tokens()
+    told = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    base = zoo.llama()(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    torch.testing.assert_close(told, base, rtol=1e-4, atol=1e-4)
+
+
 @cases
 def test_training_moves_it(zoo: Any, instead: Instead, kind: str) -> None:
     model, method = placed(zoo, instead, kind)

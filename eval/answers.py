@@ -8,8 +8,11 @@ most_likely    likelihood: the choice whose text the model finds most likely
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+
+from trainer.errors import NonFiniteError
 
 NO_ANSWER = ""
 
@@ -44,7 +47,15 @@ def _whole(text: str, as_written: bool) -> str:
 
 
 def most_likely(log_likelihoods: Sequence[float], choices: Sequence[str]) -> str:
-    """The choice with the largest total log-likelihood; the first of equals."""
+    """The choice with the largest total log-likelihood; the first of equals.
+
+    NonFiniteError where one is NaN: nothing is larger than it, so that the first would always win.
+    """
+    if any(map(math.isnan, log_likelihoods)):
+        raise NonFiniteError(
+            f"The log-likelihoods of {', '.join(choices)} are {list(log_likelihoods)}: this model "
+            "has diverged and answers nothing. Train again with a lower learning rate."
+        )
     best = max(range(len(choices)), key=lambda index: log_likelihoods[index])
     return choices[best]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from eval.answers import NO_ANSWER, extract, extract_text, most_likely, most_likely_per_byte
 from trainer.data.instruct import COMMONSENSE
+from trainer.errors import NonFiniteError
 
 
 @pytest.mark.parametrize("name", COMMONSENSE)
@@ -85,3 +87,11 @@ def test_the_likeliest_text_wins_and_per_byte_a_long_one_is_not_wronged() -> Non
 def test_bytes_are_counted_not_characters() -> None:
     # -5/5 against -6/5: "größe" has seven bytes, so -6/7 wins
     assert most_likely_per_byte((-5.0, -6.0), ("large", "größe"), ("a", "b")) == "b"
+
+
+@pytest.mark.parametrize("values", [(math.nan, -1.0), (-1.0, math.nan)])
+def test_a_likelihood_that_is_no_number_answers_nothing(values: tuple[float, float]) -> None:
+    with pytest.raises(NonFiniteError, match=r"of a, b are .*nan.*lower learning rate"):
+        most_likely(values, ("a", "b"))
+    with pytest.raises(NonFiniteError, match="answers nothing"):
+        most_likely_per_byte(values, ("no", "yes"), ("a", "b"))

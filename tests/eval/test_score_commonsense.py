@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,13 @@ import pytest
 import torch
 from peft import PeftModel
 
+from eval import score_commonsense as score_module
 from eval.answers import extract, extract_text
 from eval.score_commonsense import ScoreCommonsenseConfig, answers_of, main, score_commonsense
 from tests.text_bases import llm_recipe
 from trainer import llm
 from trainer.data.instruct import COMMONSENSE, DEMO_FILE, candidates_of, prompt_of, read_items
-from trainer.errors import ConfigError, DataError
+from trainer.errors import ConfigError, DataError, NonFiniteError
 from trainer.text.finished import load_base, open_text_run
 from trainer.text.load import TextModel
 from trainer.text_config import LLMConfig
@@ -71,6 +73,21 @@ def test_a_prediction_is_the_choice_of_the_largest_likelihood(run: TextRun) -> N
     items = read_items(DEMO_FILE, "test")
     for item, row in zip(items, lines(run.predictions), strict=True):
         assert item.choices[int(np.argmax(row["log_likelihoods"]))] == row["prediction"]
+
+
+def test_a_model_whose_logits_are_nan_is_refused_and_nothing_is_written(
+    run: TextRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(path: Path) -> tuple[TextRun, TextModel]:
+        opened, text = open_text_run(path)
+        text.model.lm_head.weight.data.fill_(math.nan)
+        return opened, text
+
+    monkeypatch.setattr(score_module, "open_text_run", diverged)
+    asked = ScoreCommonsenseConfig(run.path, items=4, base=False)
+    with pytest.raises(NonFiniteError, match="diverged and answers nothing"):
+        score_commonsense(asked)
+    assert not answers_of(asked).scores.exists()
 
 
 def test_generation_extracts_its_answers_from_the_responses(labels_run: TextRun) -> None:

@@ -98,6 +98,7 @@ def _prepare(material: Material, config: TextConfig, peers: Peers) -> _Prepared:
         config.instead,
         head=frozenset(text.head),
     )
+    text.model.eval()  # wrappers are made in training mode, and step 0 is looked at without dropout
     return _Prepared(material, config, method, total_steps, peers)
 
 

@@ -21,10 +21,11 @@ from trainer.data.instruct import DEMO_FILE
 from trainer.errors import ArtifactError, ConfigError, DataError, Interrupted, ResumeError
 from trainer.journal import Watch
 from trainer.loop import StepReport
+from trainer.peers import ALONE
 from trainer.text.batches import collate, tokenise_sentences
 from trainer.text.begun import placed
 from trainer.text.finished import load_base, open_text_run
-from trainer.text.training import linear_with_warmup
+from trainer.text.training import _prepare, _validation, linear_with_warmup
 from trainer.text_config import GlueConfig, LLMConfig, ValidationConfig
 from trainer.text_presets import LLMPreset, llm_preset
 from trainer.text_run import TextRun
@@ -113,6 +114,20 @@ def test_the_validation_loss_stands_in_the_metrics_and_changes_nothing(
     assert [row["step"] for row in rows] == [0, 3, 6] and {row["examples"] for row in rows} == {10}
     if isinstance(text_config, GlueConfig):
         assert losses(run) == losses(train(text_config))
+
+
+@pytest.mark.parametrize("instead", [None, "peft-lora", "dora", "pissa"])
+def test_a_look_at_step_0_is_without_dropout(glue_config: GlueConfig, instead: Any) -> None:
+    adapter = replace(glue_config.adapter, dropout=0.5)
+    looked = replace(glue_config, adapter=adapter, instead=instead,
+                     validation=ValidationConfig(every=3, examples=10))  # fmt: skip
+    prepared = _prepare(glue.gather(looked), looked, ALONE)
+    model = prepared.material.text.model
+    assert [name for name, module in model.named_modules() if module.training] == []
+    for parameter in prepared.method.trainable_parameters():
+        parameter.data.fill_(0.1)  # dropout would show
+    validation = _validation(prepared)
+    assert validation.take(0, Watch()) == validation.take(0, Watch())
 
 
 def own_texts(config: AnyConfig, folder: Path) -> tuple[AnyConfig, Path]:

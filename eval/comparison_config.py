@@ -128,19 +128,31 @@ class ComparisonConfig:
                   ("--generated-items", self.generated_items, 0)]  # fmt: skip
         faults += out_of_range(counts, [])
         try:
-            steps = self.recipe().optim.steps
+            recipe = self.recipe()
         except ConfigError as error:
             faults.append(str(error))
         else:
+            steps = recipe.optim.steps
             if steps is None:
                 faults.append(
                     f"--config {self.config} counts in epochs, and every cell and trial here has "
                     "the same steps; give --steps."
                 )
-            elif steps < 5:
-                faults.append(f"--steps is {steps}; a pre-launch and a dash need 5 or more.")
+            elif steps < (fewest := self._fewest_steps(recipe, steps)):
+                faults.append(f"--steps is {steps}; a pre-launch and a dash need {fewest} or more.")
         if faults:
             raise ConfigError("\n".join(faults))
+
+    def _fewest_steps(self, recipe: Recipe, steps: int) -> int:
+        """A fifth of the steps is the pre-launch, unless the file says otherwise; what looks at
+        what was learned in it needs a step of it whose rate is not 0."""
+        known = [method_of(name, recipe.adapter) for name in self.methods if not _fault(name)]
+        by_learning = any(
+            adapter.launches and adapter.direction == "tsd" and adapter.prelaunch_steps is None
+            for adapter, instead in known
+            if instead is None
+        )
+        return 5 * (1 + recipe.idle_steps(steps)) if by_learning else 5
 
     @property
     def folder(self) -> Path:

@@ -149,10 +149,15 @@ class TextConfig:
         warmup = self.optim.warmup
         return math.ceil(total_steps * warmup) if warmup < 1 else int(warmup)
 
+    def idle_steps(self, total_steps: int) -> int:
+        """Optimizer steps whose rate is 0: the first of a warm-up, which begins at 0."""
+        return 1 if self.warmup_steps(total_steps) else 0
+
     def validate_for(self, examples: int) -> None:
         """Check the adapter too, now that the number of steps is known; before a base is loaded."""
         if self.instead is None:
-            self.adapter.validate(self.total_steps(examples))
+            total_steps = self.total_steps(examples)
+            self.adapter.validate(total_steps, self.idle_steps(total_steps))
 
     def validate(self) -> None:
         """Check what can be checked without data or base; raise one ConfigError with all."""

@@ -431,7 +431,18 @@ def test_a_file_of_another_task_or_in_epochs_is_refused(tmp_path: Path) -> None:
     in_epochs = ComparisonConfig(config=file_of(tmp_path, optim={"epochs": 3, "steps": None}))
     with pytest.raises(ConfigError, match="counts in epochs.*give --steps"):
         in_epochs.validate()
-    replace(in_epochs, steps=9).validate()
+    replace(in_epochs, steps=10).validate()
+
+
+def test_as_many_steps_are_asked_for_as_the_methods_launch_needs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--steps is 9; .* need 10 or more"):
+        ComparisonConfig(steps=9).validate()
+    ComparisonConfig(steps=10).validate()
+    ComparisonConfig(steps=5, methods=("lora", "milora", "ssl")).validate()
+    ComparisonConfig(steps=5, config=file_of(tmp_path, optim={"warmup": 0})).validate()
+    for method in ComparisonConfig().methods:
+        for steps, settings in ((10, None), (5, tmp_path / "config.json")):
+            ComparisonConfig(steps=steps, config=settings).cell(method, 1e-3, 0).validate_for(1)
 
 
 def test_a_record_says_the_budget_whoever_asked_for_it(

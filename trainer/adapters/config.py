@@ -148,9 +148,13 @@ class AdapterConfig:
         first = self._prelaunch(total_steps)
         return first, first + (total_steps - first) // 2
 
-    def validate(self, total_steps: int) -> None:
-        """Raise one ConfigError with every fault in it."""
-        faults = [*self.range_faults(), *self._method_faults(), *self._launch_faults(total_steps)]
+    def validate(self, total_steps: int, idle_steps: int = 0) -> None:
+        """Raise one ConfigError with every fault in it.
+
+        `idle_steps`: how many of the first steps have rate 0, such as the first of a warm-up.
+        """
+        launch_faults = self._launch_faults(total_steps, idle_steps)
+        faults = [*self.range_faults(), *self._method_faults(), *launch_faults]
         if faults:
             raise ConfigError("\n".join(faults))
 
@@ -189,19 +193,26 @@ class AdapterConfig:
             )
         return faults
 
-    def _launch_faults(self, total_steps: int) -> list[str]:
+    def _launch_faults(self, total_steps: int, idle_steps: int) -> list[str]:
         if not (self.launches or self.prunes):
             return []
         steps = self._prelaunch(total_steps)
-        first = 1 if self.direction == "tsd" and self.launches else 0
-        if steps < first:
-            return [
-                f"--adapter.prelaunch-steps is {steps} in a run of {total_steps} steps; direction "
-                "tsd needs at least 1, since it looks at what the first steps have changed."
-            ]
+        if self.direction == "tsd" and self.launches and steps <= idle_steps:
+            return [_too_early(steps, total_steps, idle_steps)]
         if not 0 <= steps < total_steps:
             return [
                 f"--adapter.prelaunch-steps is {steps}; it must be at least 0 and below the "
                 f"run's {total_steps} optimizer steps, or {self.method} never launches."
             ]
         return []
+
+
+def _too_early(steps: int, total_steps: int, idle_steps: int) -> str:
+    """The fault of a launch that finds nothing learned: every layer would stay plain LoRA."""
+    fewest = idle_steps + 1
+    idle = f"; the rate of the first {idle_steps} is 0, by the warm-up" if idle_steps else ""
+    return (
+        f"--adapter.prelaunch-steps is {steps} in a run of {total_steps} steps; direction tsd "
+        f"needs at least {fewest}, since it looks at what the first steps have changed{idle}. Give "
+        f"it {fewest} or more, or train for {5 * fewest} steps or more and leave it unset."
+    )

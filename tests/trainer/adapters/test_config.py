@@ -60,6 +60,16 @@ def test_a_launch_that_cannot_be_is_refused_before_the_run(
         AdapterConfig(**changes).validate(total)
 
 
+def test_a_launch_by_what_was_learned_waits_for_a_step_whose_rate_is_not_0() -> None:
+    AdapterConfig().validate(5)
+    with pytest.raises(ConfigError, match=r"prelaunch-steps is 1 in a run of 9 .* at least 2"):
+        AdapterConfig().validate(9, idle_steps=1)
+    AdapterConfig().validate(10, idle_steps=1)
+    AdapterConfig(prelaunch_steps=2).validate(3, idle_steps=1)
+    AdapterConfig(direction="bottom", prelaunch_steps=0).validate(9, idle_steps=1)
+    AdapterConfig(method="lora").validate(9, idle_steps=1)
+
+
 @pytest.mark.parametrize("method", ["adalora", "adalora-dash"])
 def test_ranks_go_after_the_launch_over_half_of_what_is_left(method: Any) -> None:
     assert AdapterConfig(method=method).pruning_steps(1000) == (100, 550)

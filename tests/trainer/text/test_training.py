@@ -86,6 +86,22 @@ def test_it_launches_where_asked_without_a_jump(text_config: AnyConfig) -> None:
     assert row["layers"] == (12 if isinstance(text_config, GlueConfig) else 10)
 
 
+def test_with_a_warm_up_a_launch_after_one_step_is_refused_and_after_two_every_layer_launches(
+    text_config: AnyConfig,
+) -> None:
+    def launched_after(steps: int, warmup: float) -> AnyConfig:
+        adapter = replace(text_config.adapter, prelaunch_steps=steps)
+        return replace(
+            text_config, adapter=adapter, optim=replace(text_config.optim, warmup=warmup)
+        )
+
+    with pytest.raises(ConfigError, match=r"needs at least 2, .* is 0, by the warm-up"):
+        train(launched_after(1, warmup=0.1))
+    for settings in (launched_after(2, warmup=0.1), launched_after(1, warmup=0)):
+        [row] = [row for row in train(settings).metric_rows() if row["kind"] == "launch"]
+        assert row["plain"] == []
+
+
 def test_a_finished_run_opens_as_it_was_trained_and_so_does_its_peft_adapter(
     glue_config: GlueConfig,
 ) -> None:

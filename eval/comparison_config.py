@@ -105,7 +105,9 @@ class ComparisonConfig:
     """Also read the answer out of what the model writes, for the first so many items; 0: do not."""
     config: Path | None = None
     """JSON file with more values of the trainer's, like the config.json of a run on the same task.
-    Methods, seeds and rates are the comparison's own."""
+    Methods, seeds and rates are the comparison's own, and so is the head's rate, one for all
+    methods (5e-3, the demo's), unless the file names another: null, which for a run means the
+    method's own, is read as unset."""
     out: Path | None = None
     """Folder for cells and table. Unset: <workspace>/comparisons/<task>, for commonsense with the
     name of its data behind it."""
@@ -212,7 +214,7 @@ class ComparisonConfig:
                 f"--config {self.config} is of the task {task}, and --task is {self.task}; give "
                 f"--task {task}, or the file of a run on {self.task}."
             )
-        return from_json(values, start)
+        return from_json(_without_null_head_rate(values), start)
 
     def cell(self, name: str, rate: float, seed: int) -> Recipe:
         """The settings of one method with one seed."""
@@ -232,6 +234,14 @@ class ComparisonConfig:
 def _given(**values: Any) -> dict[str, Any]:
     """Those that were."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _without_null_head_rate(values: dict[str, Any]) -> dict[str, Any]:
+    """A head that learnt at its method's rate would make methods differ in more than themselves."""
+    optim, name = values.get("optim"), "head_learning_rate"
+    if not isinstance(optim, dict) or optim.get(name) is not None:
+        return values
+    return {**values, "optim": {key: value for key, value in optim.items() if key != name}}
 
 
 def _with_method(recipe: Recipe, name: str, rate: float, seed: int) -> Recipe:

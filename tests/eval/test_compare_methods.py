@@ -422,6 +422,20 @@ def test_what_no_flag_says_is_the_files_and_then_a_comparisons_own(tmp_path: Pat
     assert budget(config) == (8, 16, 300, 32, None) and config.recipe().max_length == 64
 
 
+def test_the_head_of_every_method_learns_at_one_rate(tmp_path: Path) -> None:
+    def head_rates(**optim: Any) -> set[float | None]:
+        settings = to_json(glue_preset("deberta-v3-base-r8", "cola"))
+        settings["optim"] |= {"steps": 60, "epochs": None, **optim}
+        config = ComparisonConfig(task="cola", config=file_of(tmp_path, **settings))
+        cells = [config.cell(name, config.rates_of(name)[0], 0) for name in ("full", "lora")]
+        return {cell.optim.head_learning_rate for cell in cells}
+
+    assert glue_preset("deberta-v3-base-r8", "cola").optim.head_learning_rate is None
+    assert head_rates() == {5e-3}
+    assert head_rates(head_learning_rate=2e-3) == {2e-3}
+    assert head_rates(optimizer="prodigy") == {None}  # which has one rate for everything
+
+
 def test_a_file_of_another_task_or_in_epochs_is_refused(tmp_path: Path) -> None:
     of_cola = ComparisonConfig(task="rte", config=file_of(tmp_path, task="cola"))
     with pytest.raises(ConfigError, match=r"is of the task cola, and --task is rte; give --task"):

@@ -75,7 +75,8 @@ class TextOptimConfig:
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's moment decays."""
     weight_decay: float = 0.0
-    """On the low-rank factors and the head; always 0 on delta_sigma."""
+    """On the low-rank factors and the head, and with --instead full on matrices; always 0 on
+    delta_sigma, and on what does not start at 0: PiSSA's factors, DoRA's magnitudes, biases."""
     max_grad_norm: float = 1.0
     """The gradient is scaled down to this norm where it is longer."""
     seed: int = 0

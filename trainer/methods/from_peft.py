@@ -44,7 +44,13 @@ def place_peft(
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad and n not in head}
     start = {} if instead != "pissa" else saved_by_peft(model)
     start = {name: tensor.clone() for name, tensor in start.items()}
-    return Placement(trained, decays=instead != "ia3", peft=method, start=start)
+    undecayed = frozenset(name for name in trained if not _decays(name, instead))
+    return Placement(trained, undecayed=undecayed, peft=method, start=start)
+
+
+def _decays(name: str, instead: Instead) -> bool:
+    """(IA)^3's factors rest at 1, PiSSA's factors and DoRA's magnitudes at values of the base."""
+    return instead not in ("ia3", "pissa") and "lora_magnitude_vector" not in name.split(".")
 
 
 def saved_by_peft(model: nn.Module) -> dict[str, Tensor]:

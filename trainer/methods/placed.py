@@ -27,8 +27,9 @@ class Placement:
     """By name in the model."""
     fixed: Mapping[str, Tensor] = field(default_factory=dict)
     """What else decides the output and is not of the base."""
-    decays: bool = True
-    """Whether weight decay makes sense; not for factors whose rest is 1."""
+    undecayed: frozenset[str] = frozenset()
+    """Names of those that weight decay leaves alone: it pulls to 0, and what they change the base
+    by does not vanish there (factors around 1, the base's own gains, biases, singular vectors)."""
     peft: PeftConfig | None = None
     """What PEFT calls it; None where PEFT has no such method."""
     start: Mapping[str, Tensor] = field(default_factory=dict)
@@ -50,8 +51,14 @@ class PlacedMethod:
         return list(self.placement.trained.values())
 
     def param_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        decay = weight_decay if self.placement.decays else 0.0
-        return [{"params": self.trainable_parameters(), "weight_decay": decay}]
+        """Those with weight decay and those without, in that order; a group that has any."""
+        trained, undecayed = self.placement.trained, self.placement.undecayed
+        groups = [
+            {"params": [p for name, p in trained.items() if (name in undecayed) != decays],
+             "weight_decay": weight_decay if decays else 0.0}
+            for decays in (True, False)
+        ]  # fmt: skip
+        return [group for group in groups if group["params"]]
 
     def base_fingerprint(self) -> str:
         return self._base_fingerprint

@@ -28,7 +28,8 @@ def _place(
     """Raises ConfigError where there is nothing to train, or not in fp32.
 
     An update is often smaller than half precision can tell from nothing, and there is no master
-    copy: these are the base's own weights.
+    copy: these are the base's own weights. Weight decay is for matrices, not for biases and the
+    gains of norms, as in transformers' Trainer.
     """
     trained = {n: p for n, p in model.named_parameters() if wanted(n) and n not in head}
     if not trained:
@@ -43,4 +44,5 @@ def _place(
             )
     for parameter in trained.values():
         parameter.requires_grad_(True)
-    return Placement(trained)
+    vectors = frozenset(name for name, parameter in trained.items() if parameter.dim() < 2)
+    return Placement(trained, undecayed=vectors)

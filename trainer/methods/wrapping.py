@@ -42,4 +42,4 @@ def wrap_targets(
             trained[f"{path}.{name}"] = parameter
         for name, buffer in wrapper.named_buffers(recurse=False):
             fixed[f"{path}.{name}"] = buffer
-    return Placement(trained, fixed, decays)
+    return Placement(trained, fixed, frozenset() if decays else frozenset(trained))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from transformers import Trainer
 
 from trainer.adapters.checkpoint import restore_native, save_native
 from trainer.adapters.config import AdapterConfig
@@ -16,6 +17,8 @@ from trainer.adapters.trainable import Trainable
 from trainer.errors import ArtifactError, ConfigError
 from trainer.methods.build import build_method
 from trainer.methods.config import WITHOUT_TARGETS, Instead
+from trainer.optimizer import build_optimizer
+from trainer.text_config import TextOptimConfig
 
 ALL: tuple[Instead, ...] = get_args(Instead)
 CASES = [
@@ -24,6 +27,9 @@ CASES = [
     for kind in ("llama", "bert")
     if (instead, kind) not in {("bitfit", "llama"), ("prefix", "bert")}
 ]
+PARTS = {"lora_A", "lora_B", "lora_magnitude_vector", "ia3_l", "input_scale", "output_scale",
+         "turn_u", "turn_v"}  # fmt: skip
+"""What the methods call what they train in a linear."""
 cases = pytest.mark.parametrize(("instead", "kind"), CASES)
 
 
@@ -118,6 +124,42 @@ def test_the_seed_fixes_the_start(zoo: Any, instead: Instead, kind: str) -> None
     assert all(map(torch.equal, one, same))
     drawn = instead in ("peft-lora", "dora", "prefix")
     assert all(map(torch.equal, one, other)) != drawn
+
+
+def decays_of(method: Trainable) -> dict[int, float]:
+    """The weight decay of every trained parameter, as a real optimizer has it."""
+    optimizer = build_optimizer(method, TextOptimConfig(weight_decay=0.1))
+    groups = optimizer.param_groups
+    found = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert found.keys() == {id(p) for p in method.trainable_parameters()}
+    assert sum(len(group["params"]) for group in groups) == len(found)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["llama", "bert"])
+def test_weights_decay_under_full_as_in_transformers_trainer(zoo: Any, kind: str) -> None:
+    model, method = placed(zoo, "full", kind)
+    found = decays_of(method)
+    decayed = {name for name, p in model.named_parameters() if found.get(id(p))}
+    assert decayed == {*Trainer.get_decay_parameter_names(None, model)} - zoo.bert_head
+
+
+@pytest.mark.parametrize(
+    ("instead", "kept"),
+    [("dora", {"lora_A", "lora_B"}), ("peft-lora", {"lora_A", "lora_B"}), ("pissa", set()),
+     ("ia3", set()), ("ssb", set()), ("spectral", {"turn_u", "turn_v"})],
+)  # fmt: skip
+def test_only_what_starts_as_no_change_of_the_base_decays(
+    zoo: Any, instead: Instead, kept: set[str]
+) -> None:
+    model, method = placed(zoo, instead, "llama")
+    found = decays_of(method)
+    decayed = [name for name, p in model.named_parameters() if found.get(id(p))]
+    assert {part for name in decayed for part in name.split(".")} & PARTS == kept
+
+
+def test_the_biases_of_bitfit_do_not_decay(zoo: Any) -> None:
+    assert {*decays_of(placed(zoo, "bitfit", "bert")[1]).values()} == {0.0}
 
 
 def parameter_count(zoo: Any, instead: Instead, kind: str) -> int:

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -23,6 +24,7 @@ from eval.comparison_cells import trained
 from eval.comparison_config import LOW_RANK_RATES, RATES, ComparisonConfig, method_of
 from eval.comparison_table import table
 from eval.score_config import ScoreWatch
+from trainer import glue
 from trainer.adapters.config import AdapterConfig
 from trainer.config_file import to_json
 from trainer.data.glue import DEMO_FOLDER
@@ -30,6 +32,8 @@ from trainer.errors import ConfigError, DashboothError, DataError, NonFiniteErro
 from trainer.journal import Watch
 from trainer.memory import memory_gib
 from trainer.run import RunFolder
+from trainer.text.batches import Example
+from trainer.text.validation import Validation
 from trainer.text_config import TextOptimConfig
 from trainer.text_presets import glue_preset
 from trainer.text_run import TextRun
@@ -86,6 +90,13 @@ def test_a_table_has_every_method_over_every_seed(
 def test_the_rate_is_chosen_on_rows_of_the_training_set_that_no_trial_has_seen(
     bert: Path, tmp_path: Path, here: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    judged: list[list[Example]] = []
+
+    def noted(objective: Any, examples: list[Example], *more: Any) -> Validation:
+        judged.append(examples)
+        return Validation(objective, examples, *more)
+
+    monkeypatch.setattr(rate_choice, "Validation", noted)
     config = asked(bert, tmp_path, methods=("lora",), seeds=(3,), rates=(1e-6, 3e-2))
     record = compare_methods(config)
     assert here == ["lora-1e-06", "lora-0.03", "lora-3"]
@@ -93,11 +104,16 @@ def test_the_rate_is_chosen_on_rows_of_the_training_set_that_no_trial_has_seen(
     assert record["methods"][0]["learning_rate"] == min(losses, key=losses.__getitem__)
     trial = TextRun(tmp_path / "choosing" / "lora-0.03").glue_config()
     assert (trial.examples, trial.optim.steps, trial.optim.seed) == (36, 15, 0)
-    everything = rate_choice._sentences(trial)
-    drawn = rate_choice.draw(everything, 4, 0)
-    rest = rate_choice.hold_out(everything, 4, 0)[0]
-    assert len(rest) + len(drawn) == len(everything)
-    assert not {row.texts for row in rest} & {row.texts for row in drawn}
+    learnt = tokens(glue.gather(trial).examples)
+    split = tokens(glue.gather(replace(trial, examples=None)).examples)
+    assert len(judged) == 2
+    for examples in map(tokens, judged):
+        assert not examples.keys() & learnt.keys()
+        assert examples + learnt == split
+
+
+def tokens(examples: Sequence[Example]) -> Counter[tuple[int, ...]]:
+    return Counter(tuple(example.tokens["input_ids"]) for example in examples)
 
 
 def test_the_same_command_makes_only_what_is_missing(

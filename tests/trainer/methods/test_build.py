@@ -301,7 +301,9 @@ def test_no_more_singular_vectors_are_asked_for_than_there_are(zoo: Any, instead
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
-@pytest.mark.parametrize("instead", ["ssl", "ssb", "spectral", "peft-lora", "dora", "prefix"])
+@pytest.mark.parametrize(
+    "instead", ["ssl", "ssb", "spectral", "peft-lora", "dora", "pissa", "ia3", "prefix"]
+)
 def test_on_a_half_precision_base_what_is_trained_stays_fp32(zoo: Any, instead: Instead) -> None:
     model = zoo.llama().bfloat16()
     method = build_method(model, config(zoo, "llama"), instead)

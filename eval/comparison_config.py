@@ -42,7 +42,7 @@ RATES: dict[str, tuple[float, float]] = {
 """Learning rates to try. Few numbers need longer steps, all weights shorter ones."""
 LOW_RANK_RATES = (5e-4, 1e-3)
 """Of every method with low-rank factors, ours and others'. In 300 steps plain LoRA on MiniLM learns
-too little of CoLA and STS-B at 5e-4, and at 2e-3 its loss jumps back to that of guessing."""
+too little of CoLA at 5e-4, and at 2e-3 its loss jumps back to that of guessing."""
 CHOOSING_SHARE, CHOOSING_SEED, HELD_OUT = 10, 0, 500
 """A tenth of the rows is left out when a rate is tried; so many that it has not seen judge it."""
 

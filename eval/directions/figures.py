@@ -63,7 +63,7 @@ def draw_change_rates(path: Path, drawn: Record) -> None:
 def draw_overview(path: Path, methods: Mapping[str, Record]) -> None:
     """Who finds the TSDs: precision and recall at the end of each training, the null beside."""
     high = 1.9 + 0.38 * len(methods)
-    subtitle = "by the change at the end of training, mean over layers; a dot a seed"
+    subtitle = "by the change at the end of training, mean over layers"
     figure, panels = page("Do LTSDs find TSDs?", subtitle, 2, high=high)
     for panel, (name, heading) in zip(panels, CAPTURED.items(), strict=True):
         for place, method in enumerate(methods.values()):
@@ -78,8 +78,10 @@ def draw_overview(path: Path, methods: Mapping[str, Record]) -> None:
             panel.vlines(row["smallest"], *extent, color=GUESS, linestyle="-.",
                          label=once(GUESS_LABEL, place))  # fmt: skip
             ends = [seed[-1] for seed in row["seeds"]]
-            panel.scatter(ends, [place] * len(ends), s=26, color=MEASURED, zorder=3,
+            panel.scatter(ends, [place] * len(ends), s=20, color=MEASURED, alpha=0.55, zorder=3,
                           label=once("a seed", place))  # fmt: skip
+            panel.vlines(row["mean"][-1], place - 0.22, place + 0.22, color=MEASURED, linewidth=2.4,
+                         zorder=3, label=once("mean over seeds", place))  # fmt: skip
         panel.set_yticks(range(len(methods)), list(methods) if panel is panels[0] else [])
         panel.set_ylim(len(methods) - 0.5, -0.5)
         panel.set_xlim(-0.02, 1.02)

@@ -7,7 +7,7 @@ from typing import Any
 
 from eval.directions.verdicts import amount, by_linears, numbers, verdict
 from eval.reproduction import commands as bash
-from eval.reproduction.markdown import NOT_RUN, of_paper, printed_value, table
+from eval.reproduction.markdown import NOT_RUN, of_paper, printed_value, signed, table
 from eval.reproduction.names import BASES
 from eval.reproduction.section import Section, commands, joined
 from eval.reproduction.stored import Result, Results
@@ -147,14 +147,14 @@ def _dash_or_factors(record: Result, printed: Result) -> str:
     theirs = {row[0]: printed_value(printed, row[0], "all") for row in printed["rows"]}
     same_rank = theirs.get(method["rank"])
     beside = "no such rank" if same_rank is None else f"{same_rank:g}"
-    dash, factors = (found[part]["mean"] for part in ("dash", "AB"))
-    more = "dash amplifies more than AB, as there" if dash > factors else (
-        "AB amplifies no less than dash, unlike there")  # fmt: skip
+    dash, factors = found["dash"]["mean"], found["AB"]["mean"] - 1
+    more = "dash more, as there" if dash > factors else "AB no less, unlike there"
     whole = place("lora-tsd", "the whole amplification", found["all"], beside)
     return (
-        f"Where we differ: at rank {method['rank']} {whole}; {more}. What was folded in before "
-        "the launch counts under all and AB. LoRA-TSD takes LoRA-Init's factors out of W, so its "
-        "AB begins at 1 and its dash at 0; LoRA-Dash leaves W under both, which begin at 1."
+        f"Where we differ: at rank {method['rank']} {whole}. LoRA-TSD takes LoRA-Init's factors "
+        f"out of W, so AB begins at 1, to which it adds {signed(factors, 2)}, and dash at 0, to "
+        f"which it adds {signed(dash, 2)}: {more}. What was folded in before the launch counts "
+        "under all and AB. LoRA-Dash leaves W under both parts, which begin at 1."
     )
 
 

@@ -85,8 +85,8 @@ def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTM
     def train(*values: Any) -> list[Any]:
         return desk.show(desk.studio.train(form.request(values)))
 
-    def recipe_of(base: str) -> str:
-        return preset_for(base)
+    def recipe_of(base: str) -> list[Any]:
+        return [preset_for(base), *values_of(preset_for(base))]
 
     def values_of(preset_name: str) -> list[Any]:
         return shown_values(form.settings, preset(preset_name))
@@ -96,10 +96,13 @@ def _wire(desk: Desk, tab: gr.Tab, form: Form, start: gr.Button, problem: gr.HTM
 
     def begin() -> list[Any]:
         base = best_base(desk.studio)
-        return [gr.Dropdown(choices=base_choices(desk.studio), value=base), preset_for(base)]
+        return [gr.Dropdown(choices=base_choices(desk.studio), value=base), *recipe_of(base)]
 
+    # A recipe comes with its values in one answer: in a second one they could arrive after a person
+    # has begun to type, and undo it.
+    filled = [form.preset, *form.fields]
     when(start.click, train, form.components, desk.place, problem)
-    desk.page.load(begin, None, [form.base, form.preset], **QUIET)
+    desk.page.load(begin, None, [form.base, *filled], **QUIET)
     desk.on_show(tab, subjects, form.subject, form.subject)
-    form.base.input(recipe_of, form.base, form.preset, **QUIET)
-    form.preset.change(values_of, form.preset, form.fields, **QUIET)
+    form.base.input(recipe_of, form.base, filled, **QUIET)
+    form.preset.input(values_of, form.preset, form.fields, **QUIET)

@@ -77,10 +77,10 @@ def test_the_command_follows_the_form(person: Any) -> None:
         person.press("Show the command")
         command = person.page.locator(".cm-content").locator("visible=true")
         expect(command).to_contain_text(told)
-        person.set_steps(7)
-        expect(command).to_contain_text("--optim.steps 7")
-        person.set_steps(8)
-        expect(command).to_contain_text("--optim.steps 8")
+        person.set_steps(17)
+        expect(command).to_contain_text("--optim.steps 17")
+        person.set_steps(18)
+        expect(command).to_contain_text("--optim.steps 18")
 
 
 def _expect_ready(field: Locator) -> None:

@@ -26,8 +26,7 @@ SENTENCES = {
     for key, text in part.items()
 }
 
-NEVER_ONE = {"photo.size", "fields.unreadable", "job.warnings", "scores.unavailable",
-             "directions.null"}  # fmt: skip
+NEVER_ONE = {"photo.size", "fields.unreadable", "job.warnings", "scores.unavailable"}
 """Sentences in which what looks like a count has no noun, or is always larger."""
 
 

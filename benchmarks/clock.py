@@ -32,6 +32,18 @@ class Contestant(Protocol):
         ...
 
 
+AGAIN = ", again"  # ends the name of a contestant's second turn in a round
+
+
+class Again:
+    """A contestant's second turn in a round."""
+
+    def __init__(self, first: Contestant) -> None:
+        self.name = f"{first.name}{AGAIN}"
+        self.enter = first.enter
+        self.step = first.step
+
+
 @dataclass(frozen=True)
 class Turn:
     """The timed steps of one turn."""

@@ -15,13 +15,13 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.agreement import Agreement, check_agreement
-from benchmarks.clock import Contestant, interleave
+from benchmarks.clock import Again, Contestant, interleave
 from benchmarks.machine import cpu_threads, matmul_rate, provenance
 from benchmarks.material import RANDOM_SDXL, Material, Precision, prepare
 from benchmarks.ours import Ours, recipe
 from benchmarks.published_script import PublishedScript
 from benchmarks.steelman import Steelman
-from benchmarks.step_report import AGAIN, StepResult, as_json, report
+from benchmarks.step_report import StepResult, as_json, report
 from benchmarks.summary import summarize
 from trainer.adapters.config import Method
 from trainer.config import EMBEDDED_BASE, OptimConfig
@@ -169,15 +169,6 @@ def _contestants(
     script = PublishedScript(material, plain.adapter.config, optim, start)
     steelman = Steelman(material, plain.adapter.config, optim, start)
     return [plain, steelman, *others, Again(plain), script], steelman
-
-
-class Again:
-    """A contestant's second turn in a round."""
-
-    def __init__(self, first: Ours) -> None:
-        self.name = f"{first.name}{AGAIN}"
-        self.enter = first.enter
-        self.step = first.step
 
 
 def _described(material: Material) -> dict[str, Any]:

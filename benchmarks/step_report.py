@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.agreement import TOLERANCE, Agreement
-from benchmarks.clock import Turn
+from benchmarks.clock import AGAIN, Turn
 from benchmarks.summary import Row, table
-
-AGAIN = ", again"  # ends the name of a contestant's second turn in a round
 
 
 @dataclass(frozen=True)

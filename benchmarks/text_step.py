@@ -15,13 +15,14 @@ from typing import Any, Literal
 from torch.amp.grad_scaler import GradScaler
 from tqdm import tqdm
 
-from benchmarks.clock import Contestant, Turn, interleave
+from benchmarks.clock import AGAIN, Again, Contestant, Turn, interleave
 from benchmarks.machine import cpu_threads, provenance
 from benchmarks.summary import Spread, ratios
 from eval.comparison_config import COMMONSENSE, ComparisonConfig, Recipe
 from eval.report import aligned
 from trainer import glue, llm
 from trainer.adapters.schedule import NoLaunch
+from trainer.config import out_of_range
 from trainer.device import precision_name, resolve_device
 from trainer.errors import ConfigError
 from trainer.files import write_json
@@ -34,7 +35,7 @@ from trainer.text.task import TextTask
 from trainer.text.training import Material
 from trainer.text_config import GlueConfig
 
-FIRST, AGAIN = "lora", "lora, again"
+FIRST = "lora"
 METHODS = ComparisonConfig().methods
 
 
@@ -105,20 +106,6 @@ class _Contestant:
         self._done = fit(self._task, self._trained, NoLaunch(), config, hooks, start=self._done)
 
 
-@dataclass(frozen=True)
-class _Again:
-    """Plain LoRA's second turn in a round."""
-
-    first: _Contestant
-    name: str = AGAIN
-
-    def enter(self) -> None:
-        self.first.enter()
-
-    def step(self) -> None:
-        self.first.step()
-
-
 def measure(settings: TextStepBenchmark) -> dict[str, Any]:
     """The whole benchmark. Raises ConfigError, and what the trainers raise for bad input."""
     recipes = _recipes(settings)
@@ -127,7 +114,7 @@ def measure(settings: TextStepBenchmark) -> dict[str, Any]:
         before = provenance(device)
         contestants = [_Contestant(name, recipe) for name, recipe in recipes.items()]
         rounds = tqdm(range(settings.rounds), desc="Rounds", unit="round", leave=False)
-        everyone: list[Contestant] = [*contestants, _Again(contestants[0])]
+        everyone: list[Contestant] = [*contestants, Again(contestants[0])]
         turns = interleave(everyone, rounds, settings.steps, device)
     material = contestants[0].material
     by_cpu_time = device.type == "cpu"
@@ -150,9 +137,9 @@ def measure(settings: TextStepBenchmark) -> dict[str, Any]:
 
 def _recipes(settings: TextStepBenchmark) -> dict[str, Recipe]:
     """By method, plain LoRA first; each trains on one batch of texts."""
-    counts = {"--rounds": settings.rounds, "--steps": settings.steps, "--threads": settings.threads}
-    faults = [f"{flag} is {value}; at least 1." for flag, value in counts.items() if value < 1]
-    if faults:
+    counts = [("--rounds", settings.rounds, 1), ("--steps", settings.steps, 1),
+              ("--threads", settings.threads, 1)]  # fmt: skip
+    if faults := out_of_range(counts, []):
         raise ConfigError("\n".join(faults))
     comparison = ComparisonConfig(
         task=settings.task,
@@ -205,7 +192,7 @@ def report(record: dict[str, Any]) -> str:
         f"{machine['gpu'] or machine['cpu']}, {machine['threads']} threads, load "
         f"{machine['load_average'][0]} before", "", *aligned(rows), "",
         f"time ×: {kind} over that of {FIRST} in the same round, median and quartiles; what "
-        f"{AGAIN} differs by is noise.",
+        f"{FIRST}{AGAIN} differs by is noise.",
     ])  # fmt: skip
 
 

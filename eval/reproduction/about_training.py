@@ -68,10 +68,10 @@ def _steps(shown: Mapping[str, Result], launches: set[int]) -> list[int]:
 
 
 def _at(row: Result, step: int) -> str:
-    training, validation = row["training"], row["validation"]
+    training = row["training"]
     before = [value for at, value in zip(training["steps"], training["mean"], strict=True)
               if step - SMOOTHED < at <= step]  # fmt: skip
-    looked = dict(zip(validation["steps"], validation["mean"], strict=True)).get(step)
+    looked = _looks(row).get(step)
     return " / ".join([
         f"{fmean(before):.3f}" if before else "–", "–" if looked is None else f"{looked:.3f}",
     ])  # fmt: skip

@@ -63,14 +63,10 @@ def agreement(here: Paired, theirs: float) -> str:
     """How the signs go together, as far as the seeds tell."""
     if here.sign == "one seed":
         return "One seed says nothing of the spread."
-    interval = _interval(here)
+    interval = f"The mean's 95 % interval is ±{here.half_width:.1f}"
     if here.sign == "open":
         return f"{interval} and holds 0, so the sign is open."
     return f"{interval}: the sign is the {'same' if here.mean * theirs > 0 else 'other'}."
-
-
-def _interval(here: Paired) -> str:
-    return f"The mean's 95 % interval is ±{here.half_width:.1f}"
 
 
 def beside_control(record: Result) -> str:

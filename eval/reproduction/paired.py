@@ -46,9 +46,7 @@ class Paired:
         """Of the two-sided t-test that the mean is 0; None of one seed, or where all are equal."""
         if not self.deviation:
             return None
-        count = len(self.values)
-        t = self.mean / (self.deviation / math.sqrt(count))
-        return float(2 * stats.t.sf(abs(t), count - 1))
+        return float(stats.ttest_1samp(self.values, 0).pvalue)
 
     @property
     def above(self) -> str:
